@@ -1,0 +1,1 @@
+"""Running against a live connection."""

@@ -1,0 +1,1 @@
+"""Simulated worlds around the real core and the real exchange."""

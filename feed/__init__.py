@@ -1,0 +1,1 @@
+"""Bytes to events and back: the language of the venue, and the wire."""

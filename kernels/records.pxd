@@ -1,0 +1,140 @@
+"""C layout of every record that C, Numba and NumPy share; ``records.pyx`` holds the same dtypes and compares them at import.
+
+Units are in the names: ``_usd`` USD per contract, ``_ticks`` multiples of the price tick, ``_lots`` multiples of the volume
+tick, ``_ns`` nanoseconds, ``_bps`` hundredths of a percent of the price. All records are 8-byte aligned, without bit fields.
+Owner of every record: the one thread that runs the core. Other processes see copies only.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+
+cdef enum:
+    LEVELS_MAX = 10          # levels a side in one mass quote (protocol section 7.1)
+    FIFO_MAX = 512           # open FIFO lots; the two oldest are merged beyond it
+    VOLATILITY_WINDOW_MAX = 256
+
+# What an operator asks for, for one instrument. NaN means "not given". Written once from the configuration.
+cdef struct Settings:
+    double tick_usd
+    double lot_contracts
+    double gamma              # 1/(USD contract), NaN: use risk
+    double risk               # dimensionless: gamma = risk / (max_position_contracts * price * 1e-4)
+    double kappa              # 1/USD, NaN: use kappa_per_bp
+    double kappa_per_bp       # 1/bp of price
+    double intensity          # A, 1/s
+    double horizon_s          # inf: stationary (GLFT) quotes
+    double inventory_weight   # multiplier on the skew
+    double inventory_target   # contracts
+    double min_spread_ticks   # full spread; the larger of the two floors holds
+    double max_spread_ticks   # full spread; NaN: max_spread_bps alone
+    double min_spread_bps
+    double max_spread_bps
+    double maker_fee_rate     # fraction of notional
+    double min_edge_bps       # per side, after the maker fee
+    double base_size          # contracts, NaN: use size_usd
+    double size_usd           # notional of the first level
+    double min_size           # contracts
+    double max_size           # contracts
+    double max_position       # contracts
+    double level_spacing_ticks   # NaN: level_spacing_bps
+    double level_spacing_bps
+    double volatility_multiple   # half-spread floor as a multiple of sigma * sqrt(1 s)
+    double size_multipliers[10]
+    int64_t levels
+    int64_t min_lots          # the venue's minimum order
+    int64_t post_only
+
+# Settings resolved at a price: absolute numbers and the constants that do not change from tick to tick.
+cdef struct Model:
+    double resolved_at_usd
+    double tick_usd
+    double lot_contracts
+    double gamma
+    double kappa
+    double intensity
+    double horizon_s
+    double inventory_weight
+    double inventory_target
+    double liquidity_usd      # (1/gamma) ln(1 + gamma/k)
+    double skew_per_sigma     # GLFT: sqrt(gamma/(2kA) (1+gamma/k)^(1+k/gamma)), USD per contract per unit sigma
+    double half_min_usd       # floors and ceilings of the half-spread
+    double half_max_usd
+    double volatility_multiple
+    double max_position
+    int64_t spacing_ticks
+    int64_t min_spread_ticks
+    int64_t max_spread_ticks
+    int64_t level_lots[10]
+    int64_t levels
+    int64_t min_lots
+    int64_t post_only
+
+# What the model sees of one instrument at one decision. Own orders are taken out of the book's best prices.
+cdef struct Market:
+    int64_t now_ns
+    int64_t bid_ticks         # best bid of others, 0 lots: no bid
+    int64_t bid_lots
+    int64_t ask_ticks
+    int64_t ask_lots
+    int64_t buy_capacity_lots   # most lots that all bids together may add
+    int64_t sell_capacity_lots
+    int64_t position_lots     # signed
+    double fair_usd           # the price quoted around
+    double sigma_usd          # USD per square root of a second
+    double drift_usd_s
+    double mark_usd
+    double index_usd
+    double funding_rate       # fraction of index per 8 h, positive: long pays
+    double signals[8]         # predictive signals in [-1, 1]; 0: no opinion
+
+# What the model wants: both sides of the ladder, best level first.
+cdef struct Target:
+    double reservation_usd
+    double half_bid_usd       # reservation - bid before rounding and clamps
+    double half_ask_usd
+    double skew_usd
+    int64_t bid_count
+    int64_t ask_count
+    int64_t bid_ticks[10]
+    int64_t bid_lots[10]
+    int64_t ask_ticks[10]
+    int64_t ask_lots[10]
+
+# Volatility of one instrument: EWMA of time-stamped returns and a realised kernel over a window of them.
+cdef struct Volatility:
+    double default_rate       # relative, per square root of a second
+    double floor_rate
+    double ceiling_rate
+    double ewma_span          # samples
+    int64_t min_samples
+    int64_t window            # samples, at most VOLATILITY_WINDOW_MAX
+    int64_t min_interval_ns   # returns over shorter spans are folded into the next
+    int64_t samples           # returns seen
+    int64_t head              # next slot of the window
+    int64_t last_ns
+    double last_usd
+    double ewma_variance      # relative, per second
+    double ewma_weight
+    double kernel_variance    # relative, per second; refreshed once a quarter window
+    double sigma_rate         # the answer: relative, per square root of a second, inside floor and ceiling
+    double returns[256]
+    double spans_s[256]
+
+# FIFO position. Money in exact integers of tick times lot; fees and funding in USD.
+cdef struct Position:
+    int64_t lots              # signed
+    int64_t cash_ticklots     # minus the signed sum of lots * price_ticks over all fills
+    int64_t realised_ticklots
+    int64_t bought_lots
+    int64_t sold_lots
+    int64_t fills
+    int64_t head              # oldest open FIFO lot
+    int64_t count
+    double fees_usd           # paid, positive: cost
+    double funding_usd        # received, negative: paid
+    int64_t fifo_lots[512]    # unsigned; the sign is the position's
+    int64_t fifo_ticks[512]
+
+ctypedef int32_t (*resolve_fn)(Settings*, double, Model*) noexcept nogil
+ctypedef int32_t (*quote_fn)(Market*, Model*, Target*) noexcept nogil
+ctypedef double (*volatility_fn)(Volatility*, double, int64_t) noexcept nogil
+ctypedef int32_t (*fill_fn)(Position*, int64_t, int64_t, double) noexcept nogil

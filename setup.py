@@ -1,0 +1,75 @@
+"""The one list of compiled modules, and the directives they are compiled with.
+
+``QUOTER_DEBUG=1`` builds the checked profile: bounds, wrap-around and initialisation checks, C asserts and leak counters.
+``QUOTER_NATIVE=1`` adds ``-march=native`` (not reproducible between machines).
+"""
+
+import os
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+DEBUG = os.environ.get("QUOTER_DEBUG") == "1"
+NATIVE = os.environ.get("QUOTER_NATIVE") == "1"
+
+MODULES = [
+    "kernels.records",
+    "kernels.number",
+    "kernels.ring",
+    "kernels.pool",
+    "kernels.book",
+    "kernels.histogram",
+    "feed.symbols",
+    "feed.decode",
+    "feed.encode",
+    "feed.frames",
+    "feed.outbox",
+    "feed.transport",
+    "engine.core.orders",
+    "engine.core.risk",
+    "engine.core.step",
+]
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "initializedcheck": DEBUG,
+    "nonecheck": DEBUG,
+    "cdivision": True,
+    "overflowcheck": DEBUG,
+    "embedsignature": True,
+    "embedsignature.format": "python",
+}
+
+COMPILE_ARGS = ["-O2", "-Wall", "-Wno-unused-function", "-Wno-unreachable-code-fallthrough", "-fno-strict-aliasing"]
+if DEBUG:
+    COMPILE_ARGS += ["-UNDEBUG", "-g", "-DQUOTER_DEBUG=1"]
+else:
+    COMPILE_ARGS += ["-DNDEBUG"]
+if NATIVE:
+    COMPILE_ARGS += ["-march=native"]
+
+
+def extension(module: str) -> Extension:
+    """One extension a module; the source is the ``.pyx`` at the module's own path."""
+    return Extension(
+        module,
+        [str(Path(*module.split(".")).with_suffix(".pyx"))],
+        include_dirs=[numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        extra_compile_args=COMPILE_ARGS,
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(module) for module in MODULES if Path(*module.split(".")).with_suffix(".pyx").exists()],
+        compiler_directives=DIRECTIVES,
+        compile_time_env=None,
+        annotate=os.environ.get("QUOTER_ANNOTATE") == "1",
+        build_dir="build/debug" if DEBUG else "build/release",
+    ),
+)
