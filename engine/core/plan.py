@@ -1,0 +1,72 @@
+"""What the core is told before it starts: one immutable plan, derived from the validated configuration.
+
+The plan is data: no paths, no secrets, no defaults hidden elsewhere. Its values are already checked (``engine.config``).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Record = npt.NDArray[np.void]
+"""A one-element structured array of ``kernels.records``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hard limits of the gate, for each instrument alike.
+
+    ``max_position`` contracts and ``max_notional_usd`` bound the worst case of position plus every live, in-flight and unknown
+    order; ``max_order`` contracts one order; ``collar_bps`` the distance of any price from mark or index; ``max_drawdown_usd`` the
+    fall of equity from its peak, after which the core halts (inf: no such limit).
+    """
+
+    max_position: float
+    max_notional_usd: float
+    max_order: float
+    collar_bps: float
+    max_drawdown_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Deadlines and intervals, all in ns.
+
+    ``data_stale_ns``: oldest market data that may be quoted on. ``reply_ns``: a request without a reply becomes unknown.
+    ``min_interval_ns``: shortest time between two changes of one instrument's quotes (a message budget refines it).
+    ``max_lifetime_ns``: oldest quote that is left unrefreshed. ``status_ns``: interval of audits.
+    """
+
+    data_stale_ns: int
+    reply_ns: int
+    min_interval_ns: int
+    max_lifetime_ns: int
+    audit_ns: int
+    cancel_on_disconnect_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorePlan:
+    """Everything the core needs to know.
+
+    ``settings`` is a ``kernels.records.SETTINGS`` record whose instrument members (tick, lot, minimum) the core fills in when the
+    venue has told them; ``volatility`` a ``VOLATILITY`` record holding the estimator's parameters and no samples.
+    ``requote_ticks`` / ``requote_bps``: a quote closer than the larger of the two to its target, on the safe side, is left where
+    it is. ``protection`` is (trade amount, quote amount) as multiples of the sum of one side's ladder.
+    """
+
+    instruments: tuple[str, ...]
+    mode: Literal["mass_quote", "orders"]
+    label: str
+    settings: Record
+    volatility: Record
+    limits: Limits
+    timing: Timing
+    requote_ticks: int
+    requote_bps: float
+    maker_fee_rate: float
+    taker_fee_rate: float
+    protection: tuple[float, float]
+    environment: str | None
+    account: str | None
