@@ -4,6 +4,7 @@ The plan is data: no paths, no secrets, no defaults hidden elsewhere. Its values
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,10 @@ class Limits:
     ``max_position`` contracts and ``max_notional_usd`` bound the worst case of position plus every live, in-flight and unknown
     order; ``max_order`` contracts one order; ``collar_bps`` the distance of any price from mark or index; ``max_drawdown_usd`` the
     fall of equity from its peak, after which the core halts (inf: no such limit).
+
+    ``max_position_usd`` and ``max_order_usd`` are the scale-free forms of the first and third (inf: not given): turned into
+    contracts at the first price of an instrument, the smaller of both forms holds. ``Settings.max_position`` is NaN when only the
+    USD form is given; the core fills it in with the instrument's tick, lot and minimum.
     """
 
     max_position: float
@@ -27,6 +32,8 @@ class Limits:
     max_order: float
     collar_bps: float
     max_drawdown_usd: float
+    max_position_usd: float = inf
+    max_order_usd: float = inf
 
 
 @dataclass(frozen=True, slots=True)
