@@ -170,7 +170,7 @@ cdef class Book:
         return self.apply_c(bid, ticks, lots)
 
     def snapshot(self, bids, asks) -> int:
-        """Replace the whole book by pairs of (ticks, lots), in any order; returns a code, the book is empty unless OK."""
+        """Replace the whole book by pairs of (ticks, lots) in any order. Returns a code; empty unless OK."""
         cdef int code
         self.clear_c()
         for bid, levels in ((True, bids), (False, asks)):
@@ -192,7 +192,7 @@ cdef class Book:
         return (ticks, lots) if self.best_c(bid, &ticks, &lots) else None
 
     def best_of_others(self, bint bid, own) -> tuple[int, int] | None:
-        """The best level once our own orders, pairs of (ticks, lots), are taken out; None when nothing is left.
+        """The best level after our own orders, pairs of (ticks, lots), are taken out; None when nothing is left.
 
         Several own orders may share a price. A level that is ours altogether is skipped.
         """

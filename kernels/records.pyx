@@ -131,14 +131,16 @@ POSITION = np.dtype([
 
 
 def _compare(name: str, dtype: np.dtype, size: int, offsets: dict) -> None:
-    """Raise ImportError unless the dtype has exactly the C struct's size and offsets."""
+    """Raise ImportError unless the dtype has exactly the C struct's members, size and offsets."""
+    if set(dtype.names) != set(offsets):
+        raise ImportError(f"record {name}: members differ: {sorted(set(dtype.names) ^ set(offsets))}")
     if dtype.itemsize != size:
         raise ImportError(f"record {name}: C has {size} bytes, NumPy {dtype.itemsize}; rebuild the extensions")
     for field, offset in offsets.items():
         if dtype.fields[field][1] != offset:
-            raise ImportError(f"record {name}.{field}: C offset {offset}, NumPy {dtype.fields[field][1]}; rebuild the extensions")
-    if set(dtype.names) != set(offsets):
-        raise ImportError(f"record {name}: members differ: {set(dtype.names) ^ set(offsets)}")
+            raise ImportError(
+                f"record {name}.{field}: C offset {offset}, NumPy {dtype.fields[field][1]}; rebuild the extensions"
+            )
 
 
 def layouts() -> dict:
@@ -269,7 +271,14 @@ def layouts() -> dict:
     }
 
 
-DTYPES = {"Settings": SETTINGS, "Model": MODEL, "Market": MARKET, "Target": TARGET, "Volatility": VOLATILITY, "Position": POSITION}
+DTYPES = {
+    "Settings": SETTINGS,
+    "Model": MODEL,
+    "Market": MARKET,
+    "Target": TARGET,
+    "Volatility": VOLATILITY,
+    "Position": POSITION,
+}
 
 for _name, (_size, _offsets) in layouts().items():
     _compare(_name, DTYPES[_name], _size, _offsets)
