@@ -1,8 +1,8 @@
-"""C layout of every record that C, Numba and NumPy share; ``records.pyx`` holds the same dtypes and compares them at import.
+"""C layout of every record that C, Numba and NumPy share; ``records.pyx`` has the same dtypes, compared at import.
 
-Units are in the names: ``_usd`` USD per contract, ``_ticks`` multiples of the price tick, ``_lots`` multiples of the volume
-tick, ``_ns`` nanoseconds, ``_bps`` hundredths of a percent of the price. All records are 8-byte aligned, without bit fields.
-Owner of every record: the one thread that runs the core. Other processes see copies only.
+Units are in the names: ``_usd`` USD per contract, ``_ticks`` multiples of the price tick, ``_lots`` multiples of the
+volume tick, ``_ns`` nanoseconds, ``_bps`` hundredths of a percent of the price. All records are 8-byte aligned, without
+bit fields. Owner of every record: the one thread that runs the core. Other processes see copies only.
 """
 
 from libc.stdint cimport int32_t, int64_t
