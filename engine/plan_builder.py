@@ -1,0 +1,142 @@
+"""From the configuration to the core's plan: units are converted here, once, and nothing is defaulted."""
+
+from math import inf, nan, sqrt
+from typing import Literal
+
+import numpy as np
+from kernels.records import SETTINGS, VOLATILITY
+
+from engine.config_fees import instruments_of
+from engine.config_schema import LEVELS_MAX, Avellaneda, Config
+from engine.core.plan import CorePlan, Limits, Record, Timing
+
+SECONDS_PER_YEAR = 365 * 86_400
+"""A market without closing hours: volatility a year is volatility a second times the root of this."""
+
+SECOND_NS = 1_000_000_000
+
+Network = Literal["local", "test", "prod"]
+
+ENVIRONMENTS: dict[str, str | None] = {"local": None, "test": "testnet", "prod": "production"}
+"""What ``public/system_info`` must answer (protocol section 5); the local exchange may call itself as it likes."""
+
+
+def network_of(config: Config) -> Network:
+    """Where to trade: as given, else test when there is a key, else the local exchange."""
+    if config.market.network is not None:
+        return config.market.network
+    return "test" if has_key(config) else "local"
+
+
+def has_key(config: Config) -> bool:
+    """Whether the configuration says where a private key is."""
+    credentials = config.credentials
+    return credentials.key_file is not None or credentials.key_env is not None or credentials.keys_py is not None
+
+
+def core_plan(config: Config) -> CorePlan:
+    """The plan of a validated configuration.
+
+    Members of ``settings`` that only the venue knows (tick, lot, minimum) are NaN and 0, as is ``max_position`` when
+    only its USD form is given; the core fills them in.
+    """
+    strategy, risk = config.trading_strategy, config.risk
+    network = network_of(config)
+    return CorePlan(
+        instruments=instruments_of(config),
+        mode=strategy.execution.mode,
+        label=config.market.label,
+        settings=settings_record(config),
+        volatility=volatility_record(config),
+        limits=Limits(
+            max_position=_or(risk.max_position, inf),
+            max_notional_usd=risk.max_notional,
+            max_order=_or(strategy.execution.max_size, inf),
+            collar_bps=risk.collar_bps,
+            max_drawdown_usd=risk.max_drawdown * risk.max_notional,
+            max_position_usd=risk.max_position_usd if risk.max_position is None else inf,
+            max_order_usd=risk.max_order_usd if strategy.avellaneda.base_size is None else inf,
+        ),
+        timing=Timing(
+            data_stale_ns=_ns(strategy.quote_timing.data_stale),
+            reply_ns=_ns(config.connection.reply_timeout),
+            min_interval_ns=_ns(strategy.quote_timing.min_interval),
+            max_lifetime_ns=_ns(strategy.quote_timing.max_lifetime),
+            audit_ns=_ns(config.connection.audit_interval),
+            cancel_on_disconnect_s=config.connection.cancel_on_disconnect,
+        ),
+        requote_ticks=strategy.execution.requote_ticks,
+        requote_bps=strategy.execution.requote_bps,
+        maker_fee_rate=config.trading_fees.maker_fee_rate,
+        taker_fee_rate=config.trading_fees.taker_fee_rate,
+        protection=(strategy.protection.trade_multiple, strategy.protection.quote_multiple),
+        environment=ENVIRONMENTS[network],
+        account=None if network == "local" else config.credentials.account,
+    )
+
+
+def settings_record(config: Config) -> Record:
+    """A ``SETTINGS`` record of one element; NaN where a key is not given."""
+    a, execution = config.trading_strategy.avellaneda, config.trading_strategy.execution
+    record = np.zeros(1, SETTINGS)
+    values = {
+        "tick_usd": nan,
+        "lot_contracts": nan,
+        "gamma": _or(a.gamma, nan),
+        "risk": a.risk,
+        "kappa": _or(a.kappa, nan),
+        "kappa_per_bp": a.kappa_per_bp,
+        "intensity": a.order_flow_intensity,
+        "horizon_s": a.time_horizon,
+        "inventory_weight": a.inventory_weight,
+        "inventory_target": a.inventory_target,
+        "min_spread_ticks": a.min_spread,
+        "max_spread_ticks": _or(a.max_spread, nan),
+        "min_spread_bps": a.min_spread_bps,
+        "max_spread_bps": a.max_spread_bps,
+        "maker_fee_rate": config.trading_fees.maker_fee_rate,
+        "min_edge_bps": a.min_edge_bps,
+        "base_size": _or(a.base_size, nan),
+        "size_usd": a.size_usd,
+        "min_size": execution.min_size,
+        "max_size": _or(execution.max_size, nan),
+        "max_position": _or(config.risk.max_position, nan),
+        "level_spacing_ticks": _or(a.level_spacing, nan),
+        "level_spacing_bps": a.level_spacing_bps,
+        "volatility_multiple": a.volatility_multiple,
+        "size_multipliers": _multipliers(a),
+        "levels": a.max_levels,
+        "min_lots": 0,
+        "post_only": int(execution.post_only),
+    }
+    for name, value in values.items():
+        record[name] = value
+    return record
+
+
+def volatility_record(config: Config) -> Record:
+    """A ``VOLATILITY`` record without samples: annualised fractions become fractions per root of a second."""
+    v = config.volatility
+    record = np.zeros(1, VOLATILITY)
+    record["default_rate"] = record["sigma_rate"] = v.default / sqrt(SECONDS_PER_YEAR)
+    record["floor_rate"] = v.floor / sqrt(SECONDS_PER_YEAR)
+    record["ceiling_rate"] = v.ceiling / sqrt(SECONDS_PER_YEAR)
+    record["ewma_span"] = v.ewm_span
+    record["min_samples"] = v.min_samples
+    record["window"] = v.window
+    record["min_interval_ns"] = v.min_interval_ms * 1_000_000
+    return record
+
+
+def _multipliers(a: Avellaneda) -> list[float]:
+    """One multiplier for every level there may be; the last one given repeats."""
+    given = list(a.size_multipliers)
+    return (given + [given[-1]] * LEVELS_MAX)[:LEVELS_MAX]
+
+
+def _or(value: float | None, absent: float) -> float:
+    return absent if value is None else value
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * SECOND_NS)
