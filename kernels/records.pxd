@@ -115,6 +115,7 @@ cdef struct Volatility:
     double ewma_variance      # relative, per second
     double ewma_weight
     double kernel_variance    # relative, per second; refreshed once a quarter window
+    double noise_ratio        # kernel variance over plain variance of the same window
     double sigma_rate         # the answer: relative, per square root of a second, inside floor and ceiling
     double returns[256]
     double spans_s[256]
@@ -129,6 +130,7 @@ cdef struct Position:
     int64_t fills
     int64_t head              # oldest open FIFO lot
     int64_t count
+    int64_t head_remainder_ticklots   # cost of the oldest lot above its lots * ticks; not 0 only after a merge
     double fees_usd           # paid, positive: cost
     double funding_usd        # received, negative: paid
     int64_t fifo_lots[512]    # unsigned; the sign is the position's

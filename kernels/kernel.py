@@ -1,0 +1,64 @@
+"""How a kernel is compiled: the decorator and the record types that every kernel module uses.
+
+A kernel is a top-level function on scalars and records, compiled at import for one explicit signature: it can never
+be compiled again while trading, and a wrong argument type is an error. ``fastmath`` is off because it removes NaN
+checks; division by zero gives inf or NaN as in NumPy, so a kernel guards its inputs instead of raising.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+import numba
+from numba.core import config, event
+
+from kernels import cache
+from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
+
+# Locators read this when a kernel is decorated, hence before any kernel module's body.
+config.CACHE_DIR = str(cache.directory())  # type: ignore[attr-defined]
+
+
+class CompileCounter(event.Listener):
+    """Counts the functions that Numba compiles in this process; a load from the cache is not a compile."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on_start(self, event: Any) -> None:
+        """Nothing: a compile counts when it is done."""
+
+    def on_end(self, event: Any) -> None:
+        """Count the one pass that every compiled function goes through exactly once."""
+        self.count += event.data["name"].startswith("native_lowering ")
+
+
+COMPILES = CompileCounter()
+event.register("numba:run_pass", COMPILES)  # type: ignore[no-untyped-call]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Record: TypeAlias = Any  # one element of an array of a kernels.records dtype, passed by reference
+
+OPTIONS: dict[str, Any] = {"cache": True, "fastmath": False, "error_model": "numpy", "nogil": True}
+
+f8 = numba.float64
+i8 = numba.int64
+i4 = numba.int32
+pair = numba.types.UniTuple(numba.float64, 2)  # type: ignore[no-untyped-call]
+int_pair = numba.types.UniTuple(numba.int64, 2)  # type: ignore[no-untyped-call]
+
+settings_record = numba.from_dtype(SETTINGS)
+model_record = numba.from_dtype(MODEL)
+market_record = numba.from_dtype(MARKET)
+target_record = numba.from_dtype(TARGET)
+volatility_record = numba.from_dtype(VOLATILITY)
+position_record = numba.from_dtype(POSITION)
+
+
+def kernel(signature: Any) -> Callable[[Function], Function]:
+    """Compile the function now, for this one Numba signature, or load it from the cache."""
+
+    def decorate(function: Function) -> Function:
+        compiled: Function = numba.njit(signature, **OPTIONS)(function)
+        return compiled
+
+    return decorate

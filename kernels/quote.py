@@ -1,0 +1,123 @@
+"""The entry kernel: one market and one resolved model give one target ladder.
+
+Deterministic, free of allocation and of exceptions: a refusal is a code and an empty target, and nothing that is not
+finite ever reaches a target. Units are in the records' member names. A user's own strategy is a function of the same
+three records.
+"""
+
+import math
+
+from kernels.kernel import Record, i4, kernel, market_record, model_record, pair, target_record
+from kernels.ladder import TICKS_MAX, best_quotes, write_asks, write_bids
+from kernels.resolve import LEVELS_MAX
+from kernels.sizing import fade
+
+OK = 0  # a ladder; capacity or the position may have left a side, or both, empty
+NO_FAIR_PRICE = 1  # not a positive number
+NOT_FINITE = 2  # drift, or a result
+BAD_SIGMA = 3  # not a positive finite number
+CROSSED_BOOK = 4  # others' bid at or above their ask
+NOT_RESOLVED = 5  # the model was never resolved, or was refused
+OUT_OF_RANGE = 6  # a quote above TICKS_MAX or an ask below 1 tick
+
+REASONS = (
+    "ok",
+    "no fair price",
+    "input or result is not finite",
+    "sigma is not a positive number",
+    "the book of others is crossed",
+    "the model is not resolved",
+    "price out of range",
+)
+
+
+@kernel(pair(market_record, model_record))
+def skew_and_half(market: Record, model: Record) -> tuple[float, float]:
+    """(skew, half-spread) in USD before floors and ceilings; the reservation price is fair minus skew.
+
+    A finite horizon gives Avellaneda-Stoikov with a rolling tau, an infinite one the GLFT closed form. The inventory
+    counts from the target and its part of the skew is weighted; the drift's part is not: mu tau, or mu/(gamma
+    sigma^2) contracts.
+    """
+    inventory = market.position_lots * model.lot_contracts - model.inventory_target
+    sigma = market.sigma_usd
+    drift = market.drift_usd_s
+    if model.horizon_s < math.inf:
+        unit = model.gamma * sigma * sigma * model.horizon_s
+        skew = model.inventory_weight * inventory * unit - drift * model.horizon_s
+    else:
+        unit = model.skew_per_sigma * sigma
+        skew = model.inventory_weight * inventory * unit
+        if drift != 0.0 and model.gamma > 0.0:
+            skew -= drift * model.skew_per_sigma / (model.gamma * sigma)
+    return skew, model.liquidity_usd + 0.5 * unit
+
+
+@kernel(i4(market_record, model_record))
+def refusal(market: Record, model: Record) -> int:
+    """The code for inputs that cannot be quoted on, or OK. A book with one side or none is fine: the caller gave a
+    fair price.
+    """
+    if not (0.0 < market.fair_usd < math.inf):
+        return NO_FAIR_PRICE
+    if not (0.0 < market.sigma_usd < math.inf):
+        return BAD_SIGMA
+    if not (-math.inf < market.drift_usd_s < math.inf):
+        return NOT_FINITE
+    if market.bid_lots > 0 and market.ask_lots > 0 and market.bid_ticks >= market.ask_ticks:
+        return CROSSED_BOOK
+    if model.levels < 1 or model.levels > LEVELS_MAX or not (model.resolved_at_usd > 0.0 and model.tick_usd > 0.0):
+        return NOT_RESOLVED
+    return OK
+
+
+@kernel(i4(target_record, i4))
+def empty(target: Record, code: int) -> int:
+    """Make the target say nothing, and return the code."""
+    target.reservation_usd = 0.0
+    target.half_bid_usd = 0.0
+    target.half_ask_usd = 0.0
+    target.skew_usd = 0.0
+    target.bid_count = 0
+    target.ask_count = 0
+    return code
+
+
+@kernel(i4(market_record, model_record, target_record))
+def quote(market: Record, model: Record, target: Record) -> int:
+    """Write the target ladder; returns OK, or a reason code with an empty target.
+
+    half = max(model's half, volatility_multiple sigma sqrt(1 s), floor) and at most the ceiling, the same for both
+    sides; then kernels.ladder.best_quotes, and sizes faded and cut to capacity by kernels.sizing.
+    """
+    code = refusal(market, model)
+    if code != OK:
+        return empty(target, code)
+    skew, half = skew_and_half(market, model)
+    half = max(half, model.volatility_multiple * market.sigma_usd, model.half_min_usd)
+    half = min(half, model.half_max_usd)
+    reservation = market.fair_usd - skew
+    if not (-math.inf < reservation < math.inf and half < math.inf):
+        return empty(target, NOT_FINITE)
+    centre = reservation / model.tick_usd
+    half_ticks = half / model.tick_usd
+    if not (centre + half_ticks <= TICKS_MAX and centre + half_ticks > 0.0 and half_ticks <= TICKS_MAX):
+        return empty(target, OUT_OF_RANGE)
+    bid, ask = best_quotes(
+        centre,
+        half_ticks,
+        half_ticks,
+        model.min_spread_ticks,
+        model.max_spread_ticks,
+        market.bid_ticks if market.bid_lots > 0 else 0,
+        market.ask_ticks if market.ask_lots > 0 else 0,
+        model.post_only,
+    )
+    target.reservation_usd = reservation
+    target.half_bid_usd = half
+    target.half_ask_usd = half
+    target.skew_usd = skew
+    position = market.position_lots * model.lot_contracts
+    write_bids(target, model, bid, fade(position, model.max_position, 1), market.buy_capacity_lots)
+    write_asks(target, model, ask, fade(position, model.max_position, -1), market.sell_capacity_lots)
+    return OK
