@@ -2,6 +2,7 @@
 
 ``QUOTER_DEBUG=1`` builds the checked profile: bounds, wrap-around and initialisation checks, C asserts and leak counters.
 ``QUOTER_NATIVE=1`` adds ``-march=native`` (not reproducible between machines).
+``QUOTER_PREBUILT=1`` installs without compiling, where the extensions have been built in place.
 """
 
 import os
@@ -13,6 +14,7 @@ from setuptools import Extension, setup
 
 DEBUG = os.environ.get("QUOTER_DEBUG") == "1"
 NATIVE = os.environ.get("QUOTER_NATIVE") == "1"
+PREBUILT = os.environ.get("QUOTER_PREBUILT") == "1"
 
 MODULES = [
     "kernels.records",
@@ -66,7 +68,7 @@ def extension(module: str) -> Extension:
 
 setup(
     ext_modules=cythonize(
-        [extension(module) for module in MODULES if Path(*module.split(".")).with_suffix(".pyx").exists()],
+        [extension(name) for name in MODULES if Path(*name.split(".")).with_suffix(".pyx").exists() and not PREBUILT],
         compiler_directives=DIRECTIVES,
         compile_time_env=None,
         annotate=os.environ.get("QUOTER_ANNOTATE") == "1",
