@@ -8,16 +8,17 @@ from engine.config_schema import ALIASES, NOT_YET_USED, Key, all_keys
 
 HEAD = """# Configuration
 
-Every key, its unit, default and range. Written from the schema by `python -m engine.config_doc`; a test keeps it current.
+Every key, its unit, default and range. Written from the schema by `python -m engine.config_doc`; a test keeps it
+current.
 
-Layers of rising priority: defaults, a TOML file (`--config FILE` or `QUOTER_CONFIG`), `.env` in the working directory, the
-environment, flags. In the environment a key is `QUOTER_` and its path with `__` between the parts
-(`QUOTER_RISK__MAX_POSITION=2`); on the command line `--set risk.max_position=2`. Unknown keys, values out of range and
-contradictions are refused, all of them at once, before anything is sent. `quoter check` shows the values in effect, where each
-comes from, and what the fees leave.
+Layers of rising priority: defaults, a TOML file (`--config FILE` or `QUOTER_CONFIG`), `.env` in the working
+directory, the environment, flags. In the environment a key is `QUOTER_` and its path with `__` between the parts
+(`QUOTER_RISK__MAX_POSITION=2`); on the command line `--set risk.max_position=2`. Unknown keys, values out of range
+and contradictions are refused, all of them at once, before anything is sent. `quoter check` shows the values in
+effect, where each comes from, and what the fees leave.
 
-"Not given" means that the scale-free neighbour decides. A private key never stands here: `credentials` names a file that its
-owner alone can read, or an environment variable.
+"Not given" means that the scale-free neighbour decides. A private key never stands here: `credentials` names a file
+that its owner alone can read, or an environment variable.
 """
 
 

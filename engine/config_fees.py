@@ -23,28 +23,28 @@ REFERENCES: dict[str, Reference] = {"BTC": Reference(60_000.0, 1.0), "ETH": Refe
 class FeeArithmetic:
     """What one fill is expected to keep at a reference price; all in bps of the price.
 
-    ``half_min_bps`` and ``half_max_bps`` bound the half-spread; ``edge_bps`` is the smallest edge of a fill after the
-    maker fee, ``best_edge_bps`` the largest one. ``round_trip_usd`` is the smallest edge of buying and selling the
-    first level once.
+    ``floor_bps`` and ``ceiling_bps`` bound the half-spread; where they cross, the floor (which holds fee and edge)
+    wins. ``edge_bps`` is the smallest edge of a fill after the maker fee, ``best_edge_bps`` what the ceiling leaves.
+    ``round_trip_usd`` is the smallest edge of buying and selling the first level once.
     """
 
     instrument: str
     price_usd: float
     tick_usd: float
     maker_fee_bps: float
-    half_min_bps: float
-    half_max_bps: float
+    floor_bps: float
+    ceiling_bps: float
     first_level_usd: float
 
     @property
     def edge_bps(self) -> float:
         """Smallest edge of one fill after the fee."""
-        return min(self.half_min_bps, self.half_max_bps) - self.maker_fee_bps
+        return self.floor_bps - self.maker_fee_bps
 
     @property
     def best_edge_bps(self) -> float:
-        """Largest edge of one fill after the fee."""
-        return self.half_max_bps - self.maker_fee_bps
+        """Edge of one fill after the fee at the ceiling of the half-spread."""
+        return self.ceiling_bps - self.maker_fee_bps
 
     @property
     def round_trip_usd(self) -> float:
@@ -53,12 +53,12 @@ class FeeArithmetic:
 
     def __str__(self) -> str:
         """The arithmetic in one line."""
+        fee, size = f"{self.maker_fee_bps:.2f}", f"{self.first_level_usd:,.0f}"
         return (
-            f"{self.instrument} at {self.price_usd:g} (tick {self.tick_usd:g}): half-spread "
-            f"{self.half_min_bps:.2f} to {self.half_max_bps:.2f} bps - maker fee {self.maker_fee_bps:.2f} bps = edge "
-            f"{self.edge_bps:.2f} to {self.best_edge_bps:.2f} bps a fill; "
-            f"round trip of {self.first_level_usd:,.0f} USD: 2 x {self.edge_bps:.2f} bps = "
-            f"{self.round_trip_usd:.2f} USD at least"
+            f"{self.instrument} at {self.price_usd:g} (tick {self.tick_usd:g}): "
+            f"ceiling {self.ceiling_bps:.2f} - fee {fee} = {self.best_edge_bps:.2f} bps a fill at most, "
+            f"floor {self.floor_bps:.2f} - fee {fee} = {self.edge_bps:.2f} bps at least, "
+            f"2 x {self.edge_bps:.2f} bps x {size} USD = {self.round_trip_usd:.2f} USD a round trip"
         )
 
 
@@ -82,16 +82,16 @@ def fee_arithmetic(config: Config, instrument: str, reference: Reference) -> Fee
     a = config.trading_strategy.avellaneda
     tick_bps = reference.tick_usd / reference.price_usd / BPS
     fee_bps = config.trading_fees.maker_fee_rate / BPS
-    half_min = max(a.min_spread * tick_bps, a.min_spread_bps, 2 * (fee_bps + a.min_edge_bps)) / 2
-    half_max = min(a.max_spread_bps, a.max_spread * tick_bps if a.max_spread is not None else a.max_spread_bps) / 2
+    floor = max(a.min_spread * tick_bps, a.min_spread_bps, 2 * (fee_bps + a.min_edge_bps)) / 2
+    ceiling = min(a.max_spread_bps, a.max_spread * tick_bps if a.max_spread is not None else a.max_spread_bps) / 2
     size_usd = a.size_usd if a.base_size is None else a.base_size * reference.price_usd
     return FeeArithmetic(
         instrument,
         reference.price_usd,
         reference.tick_usd,
         fee_bps,
-        half_min,
-        half_max,
+        floor,
+        ceiling,
         size_usd * a.size_multipliers[0],
     )
 

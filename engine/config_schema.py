@@ -242,7 +242,7 @@ class Credentials(Section):
     account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)] | None = key(
         None, "text", "account number; production needs it, and the login must answer with it"
     )
-    key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]+$", max_length=128)] | None = key(
+    key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)] | None = key(
         None, "text", "id (kid) of the key"
     )
     key_file: Annotated[str, Field(min_length=1, max_length=4096)] | None = key(
