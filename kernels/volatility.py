@@ -17,6 +17,7 @@ from kernels.kernel import Record, f8, i8, kernel, volatility_record
 SECONDS_PER_YEAR = 365.0 * 86400.0
 WINDOW_MAX = 256  # length of the record's arrays
 BANDWIDTH_CONSTANT = 3.5134  # c of H* = c xi^(4/5) n^(3/5) for the Parzen kernel
+CHANGE_MAX = 1.0  # a larger log return (more than a factor e between two samples) counts as this
 GAP_MULTIPLE = 4.0  # a longer silence counts as this many usual spans: one return holds no more news than that
 
 
@@ -175,8 +176,10 @@ def update(state: Record, price_usd: float, t_ns: int) -> float:
         state.last_ns = t_ns
         state.sigma_rate = rate(state)
         return float(state.sigma_rate * price_usd)
-    if t_ns > state.last_ns and t_ns - state.last_ns >= state.min_interval_ns:
-        _add(state, math.log(price_usd / state.last_usd), (t_ns - state.last_ns) * 1e-9)
+    span_ns = t_ns - state.last_ns
+    if span_ns >= max(state.min_interval_ns, 1):
+        change = math.log(price_usd / state.last_usd)
+        _add(state, min(max(change, -CHANGE_MAX), CHANGE_MAX), span_ns * 1e-9)
         state.last_usd = price_usd
         state.last_ns = t_ns
     return float(state.sigma_rate * state.last_usd)

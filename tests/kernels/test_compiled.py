@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kernels import compiled, quote, selftest
-from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
+from kernels.records import MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTER = ctypes.c_void_p

@@ -1,5 +1,6 @@
 """The self-test passes on these kernels, is quick enough to precede a connection, and notices a wrong kernel."""
 
+import itertools
 import math
 import time
 
@@ -54,7 +55,7 @@ def test_generator_is_uniform_and_normal() -> None:
     assert min(numbers) >= 0.0
     assert max(numbers) < 1.0
     assert sum(numbers) / 20_000 == pytest.approx(0.5, abs=0.01)
-    pairs = sum(a * b for a, b in zip(numbers, numbers[1:], strict=False)) / 19_999
+    pairs = sum(a * b for a, b in itertools.pairwise(numbers)) / 19_999
     assert pairs == pytest.approx(0.25, abs=0.01)
     draws = [selftest.normal(7, n) for n in range(20_000)]
     assert sum(draws) / 20_000 == pytest.approx(0.0, abs=0.03)
