@@ -1,0 +1,60 @@
+"""Made-up depth behind a recorded best: recorded where it was seen, steady where it was not."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feed.exchange.backdrop import Backdrop
+
+
+class Book:
+    """One side, kept up by the rows."""
+
+    def __init__(self, buy: bool, levels: int = 4) -> None:
+        self.buy = buy
+        self.backdrop = Backdrop(levels, gap_ticks=5, lots=7)
+        self.shown: dict[int, int] = {}
+
+    def best(self, price: int, lots: int) -> list[tuple[int, int, int]]:
+        rows = self.backdrop.rows(self.buy, price, lots)
+        for flag, level, amount in rows:
+            assert flag == int(self.buy)
+            if amount:
+                self.shown[level] = amount
+            else:
+                self.shown.pop(level, None)
+        return rows
+
+
+def test_the_grid_behind_stays_where_it_is_while_the_best_moves() -> None:
+    bids = Book(True)
+    bids.best(103, 50)
+    assert bids.shown == {103: 50, 100: 7, 95: 7, 90: 7, 85: 7}
+    assert bids.best(104, 20) == [(1, 85, 0), (1, 104, 20)], "103 was recorded, so it is kept in place of the last"
+    assert bids.best(104, 20) == [(1, 104, 20)]
+    assert bids.best(102, 9)[:2] == [(1, 104, 0), (1, 103, 0)], "the best has passed them: they are known to be gone"
+    asks = Book(False)
+    asks.best(103, 50)
+    assert asks.shown == {103: 50, 105: 7, 110: 7, 115: 7, 120: 7}
+
+
+def test_after_a_trade_every_level_is_named_again() -> None:
+    bids = Book(True)
+    bids.best(103, 50)
+    bids.backdrop.traded(True)
+    assert dict((p, n) for _, p, n in bids.best(103, 50)) == bids.shown
+    assert len(bids.shown) == 5
+    assert bids.best(103, 50) == [(1, 103, 50)]
+
+
+@given(buy=st.booleans(), bests=st.lists(st.tuples(st.integers(1, 60), st.integers(1, 9), st.booleans()), max_size=40))
+@settings(max_examples=80, deadline=None)
+def test_the_best_is_the_recorded_one_and_the_levels_bounded(buy: bool, bests: list[tuple[int, int, bool]]) -> None:
+    side = Book(buy, levels=6)
+    for price, lots, traded in bests:
+        if traded:
+            side.backdrop.traded(buy)
+        side.best(price, lots)
+        best = max(side.shown) if buy else min(side.shown)
+        assert (best, side.shown[best]) == (price, lots)
+        assert len(side.shown) <= 7
+        assert min(side.shown) >= 1
