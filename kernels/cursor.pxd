@@ -1,0 +1,225 @@
+"""Bounds-checked reading of JSON text: every byte that a decoder looks at is looked at here.
+
+A position is a ``const char*`` inside ``[text, end]``; a function returns the position behind what it read, or NULL when the text is
+not what it reads (the caller then hands the whole frame to the slow decoder). Nothing before ``at`` or at and after ``end`` is read.
+"""
+
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcmp, memcpy, strlen
+
+from kernels.number cimport parse_double, parse_e8
+
+cdef extern from *:
+    """
+    #define QUOTER_TRAILING_ZEROS(word) __builtin_ctzll(word)
+    """
+    int trailing_zeros "QUOTER_TRAILING_ZEROS" (uint64_t word) noexcept nogil
+
+cdef enum:
+    EXACT_DOUBLE_MAX = 9007199254740992     # 2**53
+    SKIP_DEPTH_MAX = 32                     # containers inside a skipped value
+    SKIP_KEYS_MAX = 16                      # members of a skipped object; they are compared with each other
+    SKIP_NUMBER_MAX = 32                    # bytes of a skipped number
+
+# Powers of ten that a double holds exactly.
+cdef extern from *:
+    """
+    static const double QUOTER_POW10[23] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+        1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    static const unsigned long long QUOTER_POW10_INT[20] = {1ULL, 10ULL, 100ULL, 1000ULL, 10000ULL, 100000ULL, 1000000ULL,
+        10000000ULL, 100000000ULL, 1000000000ULL, 10000000000ULL, 100000000000ULL, 1000000000000ULL, 10000000000000ULL,
+        100000000000000ULL, 1000000000000000ULL, 10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL,
+        10000000000000000000ULL};
+    """
+    const double POW10 "QUOTER_POW10" [23]
+    const uint64_t POW10_INT "QUOTER_POW10_INT" [20]
+
+
+cdef inline bint at_byte(const char* at, const char* end, char byte) noexcept nogil:
+    """Is ``byte`` the next one?"""
+    return at < end and at[0] == byte
+
+
+cdef inline const char* literal(const char* at, const char* end, const char* text) noexcept nogil:
+    """Behind ``text``, a constant of the code, or NULL."""
+    cdef Py_ssize_t length = strlen(text)
+    if end - at < length or memcmp(at, text, length) != 0:
+        return NULL
+    return at + length
+
+
+cdef inline uint64_t word_at(const char* at, const char* end) noexcept nogil:
+    """The next eight bytes, little-endian; zeros stand for what is beyond the end."""
+    cdef uint64_t word = 0
+    if end - at >= 8:
+        memcpy(&word, at, 8)
+    elif at < end:
+        memcpy(&word, at, end - at)
+    return word
+
+
+cdef inline const char* string_end(const char* at, const char* end) noexcept nogil:
+    """The closing quote of a string whose first byte is ``at``; NULL for escapes, control bytes, non-ASCII text or no end."""
+    cdef uint64_t word, quote, slash, stop
+    cdef int step
+    while end - at >= 8:
+        memcpy(&word, at, 8)
+        quote = word ^ 0x2222222222222222ULL
+        slash = word ^ 0x5C5C5C5C5C5C5C5CULL
+        # The lowest flagged byte is exact; borrows can only flag bytes above it.
+        stop = (((quote - 0x0101010101010101ULL) & ~quote) | ((slash - 0x0101010101010101ULL) & ~slash)
+                | ((word - 0x2020202020202020ULL) & ~word) | word) & 0x8080808080808080ULL
+        if stop:
+            step = trailing_zeros(stop) >> 3
+            return at + step if at[step] == c'"' else NULL
+        at += 8
+    while at < end:
+        if at[0] == c'"':
+            return at
+        if <unsigned char> at[0] < 0x20 or <unsigned char> at[0] >= 0x80 or at[0] == c'\\':
+            return NULL
+        at += 1
+    return NULL
+
+
+# Digits of a plain number: ``-12.50`` is mantissa 1250, 2 integer digits, 2 decimals, negative.
+cdef struct Plain:
+    uint64_t mantissa
+    int integer_digits
+    int decimals
+    bint negative
+
+
+cdef inline const char* plain(const char* at, const char* end, Plain* out) noexcept nogil:
+    """Scan ``-?(0|[1-9][0-9]*)(.[0-9]+)?`` of at most 19 digits; NULL for anything else (also a following exponent)."""
+    cdef uint64_t mantissa = 0
+    cdef unsigned int digit
+    cdef const char* start
+    cdef const char* point
+    out.negative = at < end and at[0] == c'-'
+    if out.negative:
+        at += 1
+    start = at
+    while at < end:
+        digit = <unsigned int> (<unsigned char> at[0]) - 48
+        if digit > 9:
+            break
+        mantissa = mantissa * 10 + digit
+        at += 1
+    out.integer_digits = <int> (at - start)
+    out.decimals = 0
+    if at == start or at == end or (start[0] == c'0' and at - start > 1):
+        return NULL
+    if at[0] == c'.':
+        at += 1
+        point = at
+        while at < end:
+            digit = <unsigned int> (<unsigned char> at[0]) - 48
+            if digit > 9:
+                break
+            mantissa = mantissa * 10 + digit
+            at += 1
+        out.decimals = <int> (at - point)
+        if at == point or at == end:
+            return NULL
+    # The mantissa may have wrapped when there are more digits than these; it is not used then.
+    if at[0] == c'e' or at[0] == c'E' or out.integer_digits + out.decimals > 19:
+        return NULL
+    out.mantissa = mantissa
+    return at
+
+
+cdef inline const char* read_e8(const char* at, const char* end, int64_t* value) noexcept nogil:
+    """A decimal number as an integer of 1e-8, exact, or NULL (see ``kernels.number.parse_e8``, which decides the rare forms)."""
+    cdef Plain number
+    cdef Py_ssize_t used
+    cdef const char* after = plain(at, end, &number)
+    if after is not NULL and number.integer_digits <= 10 and number.decimals <= 8:
+        value[0] = <int64_t> (number.mantissa * POW10_INT[8 - number.decimals])
+        if number.negative:
+            value[0] = -value[0]
+        return after
+    used = parse_e8(at, end, value)
+    return at + used if used > 0 else NULL
+
+
+cdef inline const char* read_double(const char* at, const char* end, double* value) noexcept nogil:
+    """A number as the nearest double, or NULL (see ``kernels.number.parse_double``)."""
+    cdef Plain number
+    cdef Py_ssize_t used
+    cdef const char* after = plain(at, end, &number)
+    if after is not NULL and number.mantissa <= EXACT_DOUBLE_MAX:
+        # Both operands are exact, so the one rounding of the division is the right one (Clinger 1990).
+        value[0] = <double> <int64_t> number.mantissa / POW10[number.decimals]
+        if number.negative:
+            value[0] = -value[0]
+        return after
+    used = parse_double(at, end, value)
+    return at + used if used > 0 else NULL
+
+
+cdef inline const char* read_uint64(const char* at, const char* end, uint64_t* value) noexcept nogil:
+    """A JSON integer in ``[0, 2**64)``, or NULL."""
+    cdef uint64_t number = 0
+    cdef unsigned int digit
+    cdef const char* start = at
+    while at < end:
+        digit = <unsigned int> (<unsigned char> at[0]) - 48
+        if digit > 9:
+            break
+        if number > 1844674407370955161ULL or (number == 1844674407370955161ULL and digit > 5):
+            return NULL
+        number = number * 10 + digit
+        at += 1
+    if at == start or at == end or (start[0] == c'0' and at - start > 1):
+        return NULL
+    if at[0] == c'.' or at[0] == c'e' or at[0] == c'E':
+        return NULL
+    value[0] = number
+    return at
+
+
+cdef inline const char* skip_number(const char* at, const char* end) noexcept nogil:
+    """Behind a JSON number of at most SKIP_NUMBER_MAX bytes and two exponent digits, so that it is finite; or NULL."""
+    cdef const char* start = at
+    cdef const char* part
+    if at < end and at[0] == c'-':
+        at += 1
+    part = at
+    while at < end and c'0' <= at[0] <= c'9':
+        at += 1
+    if at == part or (part[0] == c'0' and at - part > 1):
+        return NULL
+    if at < end and at[0] == c'.':
+        at += 1
+        part = at
+        while at < end and c'0' <= at[0] <= c'9':
+            at += 1
+        if at == part:
+            return NULL
+    if at < end and (at[0] == c'e' or at[0] == c'E'):
+        at += 1
+        if at < end and (at[0] == c'+' or at[0] == c'-'):
+            at += 1
+        part = at
+        while at < end and c'0' <= at[0] <= c'9':
+            at += 1
+        if at == part or at - part > 2:
+            return NULL
+    return at if at - start <= SKIP_NUMBER_MAX else NULL
+
+
+cdef inline const char* skip_scalar(const char* at, const char* end) noexcept nogil:
+    """Behind a string, number, true, false or null; or NULL."""
+    if at >= end:
+        return NULL
+    if at[0] == c'"':
+        at = string_end(at + 1, end)
+        return at + 1 if at is not NULL else NULL
+    if at[0] == c't':
+        return literal(at, end, b"true")
+    if at[0] == c'f':
+        return literal(at, end, b"false")
+    if at[0] == c'n':
+        return literal(at, end, b"null")
+    return skip_number(at, end)
