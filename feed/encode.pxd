@@ -19,6 +19,11 @@ cdef class Encoder:
     cdef Py_ssize_t capacity
     cdef Py_ssize_t used
     cdef bint broken
+    cdef bint quoting         # inside a mass quote
+    cdef int entries          # its instruments
+    cdef int sides            # of the last instrument: 1 bids, 2 asks
+
+    cdef bytes text_or_error(self, Py_ssize_t size)
 
     cdef char* text_c(self) noexcept nogil
     cdef Py_ssize_t insert_c(self, uint64_t request_id, bint buy, const char* instrument, Py_ssize_t instrument_length,

@@ -1,0 +1,326 @@
+"""Trading requests (protocol sections 6 and 7) as JSON bytes in one preallocated buffer.
+
+Prices and amounts are integers of 1e-8 and are written exactly. A request that would be wrong is not written: the method returns -1
+and the buffer holds nothing to send. Owner: one thread. DANGER: the text lives in the encoder's buffer, with HEADROOM writable bytes
+in front; it is valid until the next request, and a transport that masks it in place destroys it.
+"""
+
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, strlen
+
+from kernels.cursor cimport string_end
+from kernels.number cimport E8_TEXT_MAX, write_e8, write_uint64
+
+cdef enum:
+    NAME_MAX = 96             # bytes of an instrument name, order id or method
+    LABEL_MAX = 32            # protocol section 3
+    QUOTES_MAX = 100          # instruments in one mass quote
+    LEVELS_MAX = 10           # levels a side
+
+cdef unsigned char LABEL_BYTE[256]
+for _byte in range(256):
+    LABEL_BYTE[_byte] = chr(_byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789<>|_-"
+
+
+# Text of the code's own: its length is a constant.
+cdef inline void put(Encoder self, const char* text) noexcept nogil:
+    put_raw(self, text, strlen(text))
+
+
+cdef inline void begin(Encoder self) noexcept nogil:
+    self.used = 0
+    self.broken = False
+
+
+cdef inline void put_raw(Encoder self, const char* text, Py_ssize_t length) noexcept nogil:
+    if self.used + length > self.capacity:
+        self.broken = True
+        return
+    memcpy(self.buffer_ + HEADROOM + self.used, text, length)
+    self.used += length
+
+
+cdef inline void put_decimal(Encoder self, int64_t value_e8) noexcept nogil:
+    if value_e8 <= 0 or self.used + E8_TEXT_MAX > self.capacity:
+        self.broken = True
+        return
+    self.used += write_e8(self.buffer_ + HEADROOM + self.used, value_e8)
+
+
+cdef inline void put_integer(Encoder self, uint64_t value) noexcept nogil:
+    if self.used + E8_TEXT_MAX > self.capacity:
+        self.broken = True
+        return
+    self.used += write_uint64(self.buffer_ + HEADROOM + self.used, value)
+
+
+cdef inline void put_name(Encoder self, const char* text, Py_ssize_t length) noexcept nogil:
+    """A plain string without its quotes: printable ASCII, no quote, no backslash."""
+    cdef char* start = self.buffer_ + HEADROOM + self.used
+    if length < 1 or length > NAME_MAX or self.used + length + 1 > self.capacity:
+        self.broken = True
+        return
+    memcpy(start, text, length)
+    # Scanned in the buffer, behind a closing quote: the name is plain when that quote is the first one found.
+    start[length] = c'"'
+    if string_end(start, start + length + 1) != start + length:
+        self.broken = True
+        return
+    self.used += length
+
+
+cdef inline void put_label(Encoder self, const char* text, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t i
+    if length <= 0:
+        return
+    if length > LABEL_MAX:
+        self.broken = True
+        return
+    for i in range(length):
+        if not LABEL_BYTE[<unsigned char> text[i]]:
+            self.broken = True
+            return
+    put(self, b',"label":"')
+    put_raw(self, text, length)
+    put(self, b'"')
+
+
+cdef inline void put_post_only(Encoder self, int flags) noexcept nogil:
+    if flags & POST_ONLY:
+        put(self, b',"post_only":true')
+    if flags & REJECT_POST_ONLY:
+        put(self, b',"reject_post_only":true')
+        # The one is an option of the other.
+        if not flags & POST_ONLY:
+            self.broken = True
+
+
+cdef inline Py_ssize_t finish(Encoder self, uint64_t request_id) noexcept nogil:
+    put(self, b'},"id":')
+    put_integer(self, request_id)
+    put(self, b'}')
+    self.quoting = False
+    if self.broken:
+        return -1
+    self.broken = True
+    return self.used
+
+
+cdef class Encoder:
+    """A buffer of ``capacity`` bytes for one request at a time; the largest mass quote needs about 70,000."""
+
+    def __cinit__(self, Py_ssize_t capacity=1 << 17):
+        if not 512 <= capacity <= 1 << 20:
+            raise ValueError(f"a request buffer has 512 bytes to 1 MiB, not {capacity}")
+        self.buffer_ = <char*> calloc(HEADROOM + capacity, 1)
+        if self.buffer_ is NULL:
+            raise MemoryError
+        self.capacity = capacity
+        self.used = 0
+        self.broken = True
+
+    def __dealloc__(self):
+        free(self.buffer_)
+
+    cdef char* text_c(self) noexcept nogil:
+        return self.buffer_ + HEADROOM
+
+    # -- orders ---------------------------------------------------------------------------------------------------------------
+
+    cdef Py_ssize_t insert_c(self, uint64_t request_id, bint buy, const char* instrument, Py_ssize_t instrument_length,
+                             int64_t price_e8, int64_t amount_e8, uint64_t client_order_id,
+                             const char* label, Py_ssize_t label_length, int flags) noexcept nogil:
+        """private/insert (6.1). A market order has no price and is immediate; post-only is for resting orders."""
+        begin(self)
+        if buy:
+            put(self, b'{"method":"private/insert","params":{"direction":"buy","instrument_name":"')
+        else:
+            put(self, b'{"method":"private/insert","params":{"direction":"sell","instrument_name":"')
+        put_name(self, instrument, instrument_length)
+        put(self, b'","amount":')
+        put_decimal(self, amount_e8)
+        put(self, b',"client_order_id":')
+        put_integer(self, client_order_id)
+        if flags & (MARKET_ORDER | IMMEDIATE_OR_CANCEL) and flags & (POST_ONLY | REJECT_POST_ONLY):
+            self.broken = True
+        if flags & MARKET_ORDER:
+            put_label(self, label, label_length)
+            put(self, b',"order_type":"market"')
+        else:
+            put(self, b',"price":')
+            put_decimal(self, price_e8)
+            put_label(self, label, label_length)
+            put(self, b',"order_type":"limit"')
+        if flags & (MARKET_ORDER | IMMEDIATE_OR_CANCEL):
+            put(self, b',"time_in_force":"immediate_or_cancel"')
+        else:
+            put(self, b',"time_in_force":"good_till_cancelled"')
+        put_post_only(self, flags)
+        if flags & REDUCE_ONLY:
+            put(self, b',"reduce_only":true')
+        return finish(self, request_id)
+
+    cdef Py_ssize_t amend_c(self, uint64_t request_id, uint64_t client_order_id, int64_t price_e8,
+                            int64_t amount_e8) noexcept nogil:
+        """private/amend (6.2); ``amount_e8`` is the new total size."""
+        begin(self)
+        put(self, b'{"method":"private/amend","params":{"amount":')
+        put_decimal(self, amount_e8)
+        put(self, b',"price":')
+        put_decimal(self, price_e8)
+        put(self, b',"client_order_id":')
+        put_integer(self, client_order_id)
+        return finish(self, request_id)
+
+    cdef Py_ssize_t cancel_c(self, uint64_t request_id, uint64_t client_order_id) noexcept nogil:
+        """private/cancel (6.3) of an order of this session."""
+        begin(self)
+        put(self, b'{"method":"private/cancel","params":{"client_order_id":')
+        put_integer(self, client_order_id)
+        return finish(self, request_id)
+
+    cdef Py_ssize_t cancel_by_order_id_c(self, uint64_t request_id, const char* order_id, Py_ssize_t length) noexcept nogil:
+        """private/cancel (6.3) by the venue's id."""
+        begin(self)
+        put(self, b'{"method":"private/cancel","params":{"order_id":"')
+        put_name(self, order_id, length)
+        put(self, b'"')
+        return finish(self, request_id)
+
+    cdef Py_ssize_t simple_c(self, uint64_t request_id, const char* method, Py_ssize_t length) noexcept nogil:
+        """A method without parameters, such as private/cancel_all."""
+        begin(self)
+        put(self, b'{"method":"')
+        put_name(self, method, length)
+        put(self, b'","params":{')
+        return finish(self, request_id)
+
+    # -- mass quotes ----------------------------------------------------------------------------------------------------------
+
+    cdef void quote_begin_c(self) noexcept nogil:
+        """Begin private/mass_quote (7.1)."""
+        begin(self)
+        put(self, b'{"method":"private/mass_quote","params":{"quotes":[')
+        self.quoting = True
+        self.entries = 0
+        self.sides = 0
+
+    cdef void quote_instrument_c(self, const char* instrument, Py_ssize_t length) noexcept nogil:
+        """The next instrument; at most QUOTES_MAX, each with at least one side."""
+        if not self.quoting or self.entries >= QUOTES_MAX or (self.entries and not self.sides):
+            self.broken = True
+            return
+        if self.entries:
+            put(self, b'},{"i":"')
+        else:
+            put(self, b'{"i":"')
+        put_name(self, instrument, length)
+        put(self, b'"')
+        self.entries += 1
+        self.sides = 0
+
+    cdef void quote_side_c(self, bint buy, const int64_t* price_e8, const int64_t* amount_e8, int n) noexcept nogil:
+        """One side of the instrument: ``n`` levels of distinct prices, at most LEVELS_MAX; none clears the side."""
+        cdef int i, j
+        cdef int side = 1 if buy else 2
+        if not self.quoting or not self.entries or self.sides & side or n < 0 or n > LEVELS_MAX:
+            self.broken = True
+            return
+        self.sides |= side
+        if buy:
+            put(self, b',"b":[')
+        else:
+            put(self, b',"a":[')
+        for i in range(n):
+            for j in range(i):
+                if price_e8[j] == price_e8[i]:
+                    self.broken = True
+            if i:
+                put(self, b',[')
+            else:
+                put(self, b'[')
+            put_decimal(self, price_e8[i])
+            put(self, b',')
+            put_decimal(self, amount_e8[i])
+            put(self, b']')
+        put(self, b']')
+
+    cdef Py_ssize_t quote_end_c(self, uint64_t request_id, const char* label, Py_ssize_t label_length, int flags) noexcept nogil:
+        """Close the request; only the two post-only flags have a meaning here, others are refused."""
+        if not self.quoting or not self.sides or flags & ~(POST_ONLY | REJECT_POST_ONLY):
+            self.broken = True
+        put(self, b'}]')
+        put_label(self, label, label_length)
+        put_post_only(self, flags)
+        return finish(self, request_id)
+
+    # -- the same for Python: bytes, or ValueError ------------------------------------------------------------------------------
+
+    cdef bytes text_or_error(self, Py_ssize_t size):
+        if size < 0:
+            raise ValueError("the request cannot be written: check prices, amounts, names, label, flags and size")
+        return self.text_c()[:size]
+
+    def insert(self, uint64_t request_id, bint buy, bytes instrument, int64_t price_e8, int64_t amount_e8, uint64_t client_order_id,
+               bytes label=b"", int flags=0):
+        """private/insert as bytes; ValueError when it cannot be written."""
+        return self.text_or_error(self.insert_c(request_id, buy, instrument, len(instrument), price_e8, amount_e8, client_order_id,
+                                                label, len(label), flags))
+
+    def amend(self, uint64_t request_id, uint64_t client_order_id, int64_t price_e8, int64_t amount_e8):
+        """private/amend as bytes; ValueError when it cannot be written."""
+        return self.text_or_error(self.amend_c(request_id, client_order_id, price_e8, amount_e8))
+
+    def cancel(self, uint64_t request_id, uint64_t client_order_id):
+        """private/cancel as bytes; ValueError when it cannot be written."""
+        return self.text_or_error(self.cancel_c(request_id, client_order_id))
+
+    def cancel_by_order_id(self, uint64_t request_id, bytes order_id):
+        """private/cancel by the venue's id as bytes; ValueError when it cannot be written."""
+        return self.text_or_error(self.cancel_by_order_id_c(request_id, order_id, len(order_id)))
+
+    def simple(self, uint64_t request_id, bytes method):
+        """A request without parameters as bytes; ValueError when it cannot be written."""
+        return self.text_or_error(self.simple_c(request_id, method, len(method)))
+
+    def mass_quote(self, uint64_t request_id, quotes, bytes label=b"", int flags=0):
+        """private/mass_quote as bytes. ``quotes``: (instrument, bids, asks) with sides of (price_e8, amount_e8), None: left alone."""
+        cdef int64_t[10] prices
+        cdef int64_t[10] amounts
+        cdef int i
+        self.quote_begin_c()
+        for instrument, bids, asks in quotes:
+            self.quote_instrument_c(instrument, len(instrument))
+            for buy, levels in ((True, bids), (False, asks)):
+                if levels is None:
+                    continue
+                for i, (price, amount) in enumerate(levels[:LEVELS_MAX]):
+                    prices[i] = price
+                    amounts[i] = amount
+                self.quote_side_c(buy, prices, amounts, len(levels))
+        return self.text_or_error(self.quote_end_c(request_id, label, len(label), flags))
+
+    def repeat_mass_quote(self, bytes instrument, int64_t price_e8, int64_t step_e8, int64_t amount_e8, int levels, int n):
+        """Encode a two-sided quote of ``levels`` levels ``n`` times, prices moving each time; bytes of the last. For benchmarks."""
+        cdef int64_t[10] bids
+        cdef int64_t[10] asks
+        cdef int64_t[10] amounts
+        cdef Py_ssize_t size = -1
+        cdef const char* name = instrument
+        cdef Py_ssize_t length = len(instrument)
+        cdef int i, j
+        if not 0 <= levels <= LEVELS_MAX:
+            raise ValueError(f"a side has at most {LEVELS_MAX} levels, not {levels}")
+        with nogil:
+            for i in range(n):
+                for j in range(levels):
+                    bids[j] = price_e8 - step_e8 * (1 + j + (i & 7))
+                    asks[j] = price_e8 + step_e8 * (1 + j + (i & 7))
+                    amounts[j] = amount_e8
+                self.quote_begin_c()
+                self.quote_instrument_c(name, length)
+                self.quote_side_c(True, bids, amounts, levels)
+                self.quote_side_c(False, asks, amounts, levels)
+                size = self.quote_end_c(<uint64_t> i, b"mm", 2, POST_ONLY)
+        return size
