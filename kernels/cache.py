@@ -59,7 +59,8 @@ def directory() -> Path:
     """
     path = root() / key()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
         safe = is_private(path) and is_private(path.parent)
         reason = "others may write to it, or it is not ours"
     except (OSError, RuntimeError) as error:

@@ -1,0 +1,315 @@
+"""The entry kernel: the papers' quotes on a real market, symmetry, scaling, limits, and a code for everything else."""
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from kernels import avellaneda, glft, quote, resolve
+from kernels.records import MARKET, MODEL, TARGET
+from tests.kernels.test_resolve import resolved
+from tests.reference import quoting
+
+WIDE: dict[str, float] = {"min_spread_ticks": 1, "max_spread_ticks": math.nan, "level_spacing_ticks": 3}
+
+positions = st.integers(-25_000, 25_000)
+sigmas = st.floats(0.5, 40.0)
+fairs = st.floats(50_000.0, 70_000.0)
+
+
+def market(fair: float = 60_000.0, sigma: float = 4.0, lots: int = 0, **values: float) -> np.void:
+    record = np.zeros(1, MARKET)[0]
+    record["fair_usd"], record["sigma_usd"], record["position_lots"] = fair, sigma, lots
+    record["buy_capacity_lots"] = record["sell_capacity_lots"] = 10_000
+    for name, value in values.items():
+        record[name] = value
+    return record
+
+
+def quoted(market_record: np.void, model: np.void) -> np.void:
+    target = np.zeros(1, TARGET)[0]
+    assert quote.quote(market_record, model, target) == quote.OK
+    return target
+
+
+def sides(target: np.void) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    bids, asks = int(target["bid_count"]), int(target["ask_count"])
+    return (
+        list(zip(target["bid_ticks"][:bids].tolist(), target["bid_lots"][:bids].tolist(), strict=True)),
+        list(zip(target["ask_ticks"][:asks].tolist(), target["ask_lots"][:asks].tolist(), strict=True)),
+    )
+
+
+@pytest.mark.parametrize("horizon", [1.0, 30.0, math.inf])
+@given(st.integers(-10_000, 10_000), st.floats(0.5, 10.0), st.floats(-0.2, 0.2))
+def test_distances_are_the_papers(horizon: float, lots: int, sigma: float, drift: float) -> None:
+    model = resolved(horizon_s=horizon, inventory_weight=1.0, **WIDE)
+    target = quoted(market(sigma=sigma, lots=lots, drift_usd_s=drift), model)
+    q = lots * 0.001
+    if math.isinf(horizon):
+        bid, ask = glft.distances(q, 0.1, 1.5, 0.9, sigma, drift, 0.0, 1.0)
+    else:
+        bid, ask = avellaneda.distances(q, 0.1, 1.5, sigma, horizon)
+        bid, ask = bid - drift * horizon, ask + drift * horizon
+    assume(bid + ask > 0.5)  # wider than the floor of one tick
+    found_bid = 60_000.0 - (target["reservation_usd"] - target["half_bid_usd"])
+    found_ask = target["reservation_usd"] + target["half_ask_usd"] - 60_000.0
+    assert found_bid == pytest.approx(bid, rel=1e-9, abs=1e-7)
+    assert found_ask == pytest.approx(ask, rel=1e-9, abs=1e-7)
+    assert target["bid_ticks"][0] == math.floor((60_000.0 - bid) / 0.5 + 1e-6)
+    assert target["ask_ticks"][0] == math.ceil((60_000.0 + ask) / 0.5 - 1e-6)
+
+
+@settings(max_examples=200)
+@given(
+    fairs,
+    sigmas,
+    positions,
+    st.floats(0, 2),
+    st.floats(-5, 5),
+    st.integers(0, 12_000),
+    st.integers(0, 12_000),
+    st.integers(-30, 30),
+    st.integers(1, 8),
+    st.sampled_from([1.0, 20.0, math.inf]),
+)
+def test_against_the_slow_twin(
+    fair: float,
+    sigma: float,
+    lots: int,
+    weight: float,
+    aim: float,
+    buy: int,
+    sell: int,
+    shift: int,
+    width: int,
+    horizon: float,
+) -> None:
+    model = resolved(
+        inventory_weight=weight, inventory_target=aim, horizon_s=horizon, volatility_multiple=0.5, min_size=0.05
+    )
+    best_bid = round(fair / 0.5) + shift
+    best_ask = best_bid + width
+    target = quoted(
+        market(
+            fair,
+            sigma,
+            lots,
+            buy_capacity_lots=buy,
+            sell_capacity_lots=sell,
+            bid_ticks=best_bid,
+            bid_lots=5,
+            ask_ticks=best_ask,
+            ask_lots=5,
+        ),
+        model,
+    )
+    root = sigma * math.sqrt(0.1 / (2 * 1.5 * 0.9) * (1 + 0.1 / 1.5) ** (1 + 1.5 / 0.1))
+    unit = root if math.isinf(horizon) else 0.1 * sigma**2 * horizon
+    half = min(max(math.log(1 + 0.1 / 1.5) / 0.1 + unit / 2, 0.5 * sigma, 0.75), 5.0)
+    centre = fair - weight * (lots * 0.001 - aim) * unit
+    low, high = Fraction(centre - half) * 2, Fraction(centre + half) * 2
+    for edge in (low, high, (low + high) / 2, (low - math.floor(low)) - (math.ceil(high) - high)):
+        assume(abs(edge - round(edge)) > 1e-5)
+    bid, ask = quoting.best(low, high, 3, 20, best_bid, best_ask, True)
+    q, limit = Fraction(lots, 1000), Fraction(20)
+    wanted = [300, 390, 540, 660, 840]
+    expected = []
+    for sign, best, capacity in ((-1, bid, buy), (1, ask, sell)):
+        lots_by_level = quoting.sizes(wanted, quoting.fade(-sign * q, limit), capacity, 50)
+        expected.append([(best + sign * 8 * i, n) for i, n in enumerate(lots_by_level) if n])
+    found = sides(target)
+    assert [[p for p, _ in side] for side in found] == [[p for p, _ in side] for side in expected]
+    for side, other in zip(found, expected, strict=True):
+        # A faded size that is whole in rationals may be a lot less in floating point.
+        assert all(0 <= b - a <= 1 for (_, a), (_, b) in zip(side, other, strict=True))
+
+
+@given(
+    st.integers(-20_000, 20_000),
+    sigmas,
+    st.integers(-200, 200),
+    st.floats(-0.1, 0.1),
+    st.integers(0, 9000),
+    st.integers(0, 9000),
+)
+def test_mirrored_input_gives_mirrored_quotes(
+    lots: int, sigma: float, offset: int, drift: float, buy: int, sell: int
+) -> None:
+    model = resolved(horizon_s=20.0, max_spread_ticks=21)
+    axis = 2 * 120_000
+    book = {"bid_ticks": 119_998, "bid_lots": 3, "ask_ticks": 120_001, "ask_lots": 4}
+    mirrored_book = {"bid_ticks": axis - 120_001, "bid_lots": 4, "ask_ticks": axis - 119_998, "ask_lots": 3}
+    one = market(
+        60_000.0 + offset / 64, sigma, lots, drift_usd_s=drift, buy_capacity_lots=buy, sell_capacity_lots=sell, **book
+    )
+    other = market(
+        60_000.0 - offset / 64,
+        sigma,
+        -lots,
+        drift_usd_s=-drift,
+        buy_capacity_lots=sell,
+        sell_capacity_lots=buy,
+        **mirrored_book,
+    )
+    bids, asks = sides(quoted(one, model))
+    assert sides(quoted(other, model)) == (
+        [(axis - price, size) for price, size in asks],
+        [(axis - price, size) for price, size in bids],
+    )
+
+
+@pytest.mark.parametrize("c", [0.01, 10.0])
+@given(positions, sigmas, st.sampled_from([5.0, math.inf]))
+def test_prices_scale(c: float, lots: int, sigma: float, horizon: float) -> None:
+    ask = {"horizon_s": horizon, "intensity": 0.9}
+    one = quoted(market(60_000.0, sigma, lots), resolved(**ask))
+    other = quoted(
+        market(60_000.0 * c, sigma * c, lots),
+        resolved(60_000.0 * c, gamma=0.1 / c, kappa=1.5 / c, tick_usd=0.5 * c, **ask),
+    )
+    assert other["reservation_usd"] == pytest.approx(c * one["reservation_usd"], rel=1e-12)
+    assert other["half_bid_usd"] == pytest.approx(c * one["half_bid_usd"], rel=1e-9)
+    assert sides(one) == sides(other)
+
+
+@given(fairs, st.floats(0.1, 30.0), positions, st.integers(-300, 300), st.integers(1, 30), st.integers(0, 9000))
+def test_limits_hold_on_every_market(
+    fair: float, sigma: float, lots: int, shift: int, width: int, capacity: int
+) -> None:
+    model = resolved(horizon_s=2.0)
+    best_bid = round(fair / 0.5) + shift
+    book = {"bid_ticks": best_bid, "bid_lots": 1, "ask_ticks": best_bid + width, "ask_lots": 1}
+    target = quoted(market(fair, sigma, lots, buy_capacity_lots=capacity, sell_capacity_lots=capacity, **book), model)
+    bids, asks = sides(target)
+    assert sum(size for _, size in bids) <= capacity
+    assert sum(size for _, size in asks) <= capacity
+    assert all(price < best_bid + width for price, _ in bids)
+    assert all(price > best_bid for price, _ in asks)
+    if lots >= 20_000:
+        assert bids == []
+    if lots <= -20_000:
+        assert asks == []
+    if bids and asks:
+        assert asks[0][0] - bids[0][0] >= 3
+        middle = target["reservation_usd"] / 0.5
+        if best_bid < middle < best_bid + width:
+            assert asks[0][0] - bids[0][0] <= max(20, width + 20)
+
+
+@given(positions, st.integers(0, 5000), st.integers(0, 500))
+def test_more_capacity_never_quotes_less(lots: int, capacity: int, more: int) -> None:
+    model = resolved(min_size=0.02)
+    before, after = (
+        quoted(market(lots=lots, buy_capacity_lots=n, sell_capacity_lots=n), model) for n in (capacity, capacity + more)
+    )
+    for a, b in zip(sides(before), sides(after), strict=True):
+        assert len(a) <= len(b)
+        assert all(x[1] <= y[1] for x, y in zip(a, b, strict=False))
+
+
+def test_the_side_that_adds_fades_to_nothing_and_the_other_does_not() -> None:
+    model = resolved()
+    totals = []
+    for lots in range(0, 20_001, 50):
+        bids, asks = sides(quoted(market(lots=lots), model))
+        totals.append(sum(size for _, size in bids))
+        assert sum(size for _, size in asks) == 2730
+    assert totals == sorted(totals, reverse=True)
+    assert (totals[0], totals[-1]) == (2730, 0)
+    assert max(a - b for a, b in itertools.pairwise(totals)) <= 13
+
+
+def test_long_positions_lower_both_quotes_once() -> None:
+    model = resolved(inventory_weight=0.5, inventory_target=2.0, **WIDE)
+    flat, long = (quoted(market(lots=lots), model) for lots in (2000, 3000))
+    assert flat["reservation_usd"] == 60_000.0
+    unit = 4.0 * glft.skew_per_sigma(0.1, 1.5, 0.9)
+    assert long["skew_usd"] == pytest.approx(0.5 * unit, rel=1e-12)
+    assert long["reservation_usd"] == pytest.approx(60_000.0 - 0.5 * unit, rel=1e-15)
+
+
+def test_floors_and_ceilings_of_the_half_spread() -> None:
+    assert quoted(market(sigma=9.0), resolved(volatility_multiple=0.5))["half_bid_usd"] == 4.5
+    assert quoted(market(sigma=90.0), resolved(volatility_multiple=0.5))["half_bid_usd"] == 5.0
+    assert quoted(market(sigma=0.01), resolved(kappa=50.0))["half_ask_usd"] == 0.75
+
+
+def test_one_sided_and_empty_books_are_quoted_on() -> None:
+    model = resolved()
+    free = sides(quoted(market(), model))
+    assert sides(quoted(market(bid_ticks=150_000), model)) == free  # no lots: not there
+    clamped = sides(quoted(market(bid_ticks=120_010, bid_lots=1), model))
+    assert clamped[1][0][0] == 120_011
+
+
+@pytest.mark.parametrize(
+    "code, values",
+    [
+        (quote.NO_FAIR_PRICE, {"fair_usd": 0.0}),
+        (quote.NO_FAIR_PRICE, {"fair_usd": -1.0}),
+        (quote.NO_FAIR_PRICE, {"fair_usd": math.nan}),
+        (quote.NO_FAIR_PRICE, {"fair_usd": math.inf}),
+        (quote.BAD_SIGMA, {"sigma_usd": 0.0}),
+        (quote.BAD_SIGMA, {"sigma_usd": math.nan}),
+        (quote.BAD_SIGMA, {"sigma_usd": math.inf}),
+        (quote.NOT_FINITE, {"drift_usd_s": math.nan}),
+        (quote.NOT_FINITE, {"drift_usd_s": 1e308, "sigma_usd": 1e-300}),
+        (quote.CROSSED_BOOK, {"bid_ticks": 10, "bid_lots": 1, "ask_ticks": 10, "ask_lots": 1}),
+        (quote.OUT_OF_RANGE, {"fair_usd": 1e12}),
+        (quote.OUT_OF_RANGE, {"position_lots": 10**9, "sigma_usd": 100.0}),
+    ],
+)
+def test_refusals_are_codes_with_an_empty_target(code: int, values: dict[str, float]) -> None:
+    model, target = resolved(), np.zeros(1, TARGET)[0]
+    assert quote.quote(market(), model, target) == quote.OK
+    assert quote.quote(market(**values), model, target) == code
+    assert (target["bid_count"], target["ask_count"], target["reservation_usd"]) == (0, 0, 0.0)
+    assert len(quote.REASONS) > code
+
+
+def test_an_unresolved_or_refused_model_is_refused() -> None:
+    target = np.zeros(1, TARGET)[0]
+    assert quote.quote(market(), np.zeros(1, MODEL)[0], target) == quote.NOT_RESOLVED
+    for levels in (-1, 0, 11):
+        model = resolved()
+        model["levels"] = levels
+        assert quote.quote(market(), model, target) == quote.NOT_RESOLVED
+    model = resolved()
+    assert resolve.resolve(np.zeros(1, resolve.settings_record.dtype)[0], 1.0, model) != resolve.OK
+    assert quote.quote(market(), model, target) == quote.NOT_RESOLVED
+
+
+anything = st.one_of(st.floats(), st.sampled_from([0.0, 1.0, 1e-300, 1e300, math.nan]))
+FLOATS = [n for n in MODEL.names or () if MODEL[n] == np.dtype("f8")]
+
+
+@settings(max_examples=300)
+@given(
+    st.tuples(anything, anything, anything),
+    st.integers(-(2**63), 2**63 - 1),
+    st.dictionaries(st.sampled_from(FLOATS), anything, max_size=3),
+    st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1)),
+)
+def test_nothing_that_is_not_finite_reaches_a_target(
+    numbers: tuple[float, float, float], lots: int, broken: dict[str, float], capacity: tuple[int, int]
+) -> None:
+    model, target = resolved(), np.zeros(1, TARGET)[0]
+    for name, value in broken.items():
+        model[name] = value
+    fair, sigma, drift = numbers
+    record = market(fair, sigma, lots, drift_usd_s=drift, buy_capacity_lots=capacity[0], sell_capacity_lots=capacity[1])
+    code = quote.quote(record, model, target)
+    assert 0 <= code < len(quote.REASONS)
+    for name in ("reservation_usd", "half_bid_usd", "half_ask_usd", "skew_usd"):
+        assert math.isfinite(target[name])
+    bids, asks = sides(target)
+    if code != quote.OK:
+        assert bids == asks == []
+    assert all(0 < price <= quote.TICKS_MAX + 200 for price, _ in bids + asks)
+    assert all(size > 0 for _, size in bids + asks)
+    assert sum(size for _, size in bids) <= max(capacity[0], 0)

@@ -1,0 +1,223 @@
+"""Settings resolved at a price: every member's formula, what wins, scaling, refusals, and no setting without effect."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels import avellaneda, glft, resolve
+from kernels.records import MODEL, SETTINGS
+
+BASE: dict[str, float] = {
+    "tick_usd": 0.5,
+    "lot_contracts": 0.001,
+    "gamma": 0.1,
+    "kappa": 1.5,
+    "intensity": 0.9,
+    "horizon_s": math.inf,
+    "min_spread_ticks": 3,
+    "max_spread_ticks": 20,
+    "base_size": 0.3,
+    "max_position": 20.0,
+    "level_spacing_ticks": 8,
+    "levels": 5,
+    "min_lots": 1,
+    "post_only": 1,
+}
+SIZES = [1.0, 1.3, 1.8, 2.2, 2.8]
+
+
+def settings(**values: float) -> np.void:
+    record = np.zeros(1, SETTINGS)[0]
+    for name in SETTINGS.names or ():
+        if SETTINGS[name].base == np.dtype("f8"):
+            record[name] = math.nan
+    record["size_multipliers"][:5] = SIZES
+    for name, value in {**BASE, **values}.items():
+        record[name] = value
+    return record
+
+
+def resolved(price: float = 60_000.0, **values: float) -> np.void:
+    model = np.zeros(1, MODEL)[0]
+    assert resolve.resolve(settings(**values), price, model) == resolve.OK
+    return model
+
+
+def test_reference_settings() -> None:
+    model = resolved()
+    assert model["gamma"] == 0.1
+    assert model["kappa"] == 1.5
+    assert model["liquidity_usd"] == avellaneda.liquidity_usd(0.1, 1.5)
+    assert model["skew_per_sigma"] == glft.skew_per_sigma(0.1, 1.5, 0.9)
+    assert (model["half_min_usd"], model["half_max_usd"]) == (0.75, 5.0)
+    assert (model["min_spread_ticks"], model["max_spread_ticks"], model["spacing_ticks"]) == (3, 20, 8)
+    assert model["level_lots"].tolist() == [300, 390, 540, 660, 840, 0, 0, 0, 0, 0]
+    assert (model["inventory_weight"], model["inventory_target"], model["volatility_multiple"]) == (1.0, 0.0, 0.0)
+    assert (model["levels"], model["min_lots"], model["post_only"]) == (5, 1, 1)
+    assert model["resolved_at_usd"] == 60_000.0
+
+
+def test_relative_settings() -> None:
+    model = resolved(
+        50_000.0,
+        gamma=math.nan,
+        risk=0.2,
+        kappa=math.nan,
+        kappa_per_bp=0.6,
+        min_spread_ticks=math.nan,
+        min_spread_bps=2.0,
+        max_spread_ticks=math.nan,
+        max_spread_bps=10.0,
+        base_size=math.nan,
+        size_usd=1000.0,
+        level_spacing_ticks=math.nan,
+        level_spacing_bps=0.5,
+    )
+    assert model["gamma"] == pytest.approx(0.2 / (20.0 * 50_000.0 * 1e-4))
+    assert model["kappa"] == pytest.approx(0.6 * 1e4 / 50_000.0)
+    assert (model["half_min_usd"], model["half_max_usd"]) == (pytest.approx(5.0), pytest.approx(25.0))
+    assert (model["min_spread_ticks"], model["max_spread_ticks"], model["spacing_ticks"]) == (20, 100, 5)
+    assert model["level_lots"][:5].tolist() == [20, 26, 36, 44, 56]
+
+
+def test_absolute_settings_win_over_relative_ones() -> None:
+    model = resolved(risk=9.0, kappa_per_bp=9.0, size_usd=9e9, level_spacing_bps=9.0)
+    assert model.tobytes() == resolved().tobytes()
+
+
+def test_the_widest_floor_and_the_tightest_ceiling_hold() -> None:
+    assert resolved(min_spread_bps=0.5)["half_min_usd"] == pytest.approx(1.5)
+    assert resolved(min_spread_bps=0.1)["half_min_usd"] == 0.75
+    assert resolved(max_spread_bps=0.5)["half_max_usd"] == pytest.approx(1.5)
+    fees = resolved(maker_fee_rate=1e-4, min_edge_bps=0.2, max_spread_ticks=100)
+    assert fees["half_min_usd"] == pytest.approx(6.0 + 1.2)
+    assert fees["min_spread_ticks"] == 29
+    rebate = resolved(maker_fee_rate=-1e-4, min_edge_bps=0.2)
+    assert rebate["half_min_usd"] == 0.75
+
+
+def test_the_floor_wins_over_the_ceiling_and_no_ceiling_is_none() -> None:
+    model = resolved(min_spread_ticks=30)
+    assert model["half_max_usd"] == model["half_min_usd"] == 7.5
+    assert model["min_spread_ticks"] == model["max_spread_ticks"] == 30
+    free = resolved(max_spread_ticks=math.nan)
+    assert math.isinf(free["half_max_usd"])
+    assert free["max_spread_ticks"] == resolve.SPREAD_TICKS_MAX
+
+
+def test_minimum_rounds_up_and_maximum_down() -> None:
+    model = resolved(min_spread_ticks=3.2, max_spread_ticks=20.9)
+    assert (model["min_spread_ticks"], model["max_spread_ticks"]) == (4, 20)
+    assert resolved(tick_usd=0.1, min_spread_ticks=3)["min_spread_ticks"] == 3  # 3 * 0.1 / 0.1 is above 3
+
+
+def test_sizes_are_raised_cut_and_rounded_down() -> None:
+    assert resolved(min_size=0.5)["level_lots"][:5].tolist() == [500, 500, 540, 660, 840]
+    assert resolved(min_size=0.5)["min_lots"] == 500
+    assert resolved(max_size=0.6)["level_lots"][:5].tolist() == [300, 390, 540, 600, 600]
+    assert resolved(base_size=0.0019)["level_lots"][:5].tolist() == [1, 2, 3, 4, 5]
+    assert resolved(levels=2)["level_lots"].tolist() == [300, 390] + [0] * 8
+    assert resolved(levels=7)["level_lots"][5:7].tolist() == [300, 300]
+    record = settings(min_size=0.1)
+    record["size_multipliers"][1] = 0.0
+    model = np.zeros(1, MODEL)[0]
+    assert resolve.resolve(record, 60_000.0, model) == resolve.OK
+    assert model["level_lots"][:3].tolist() == [300, 0, 540]
+
+
+@given(st.floats(0.01, 1.0), st.floats(0.05, 5.0), st.sampled_from([0.001, 0.1, 10.0, 1000.0]))
+def test_relative_settings_scale_with_the_price(risk: float, kappa_per_bp: float, c: float) -> None:
+    relative = {"gamma": math.nan, "kappa": math.nan, "risk": risk, "kappa_per_bp": kappa_per_bp, "min_spread_bps": 1.0}
+    one, other = resolved(1000.0, **relative), resolved(1000.0 * c, tick_usd=0.5 * c, **relative)
+    for name in ("liquidity_usd", "half_min_usd", "half_max_usd"):
+        assert other[name] == pytest.approx(c * one[name], rel=1e-9)
+    assert other["skew_per_sigma"] == pytest.approx(one["skew_per_sigma"], rel=1e-9)
+    assert other["gamma"] * c == pytest.approx(one["gamma"], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "code, bad",
+    [
+        (resolve.BAD_UNITS, {"tick_usd": 0.0}),
+        (resolve.BAD_UNITS, {"lot_contracts": math.nan}),
+        (resolve.BAD_GAMMA, {"gamma": -0.1}),
+        (resolve.BAD_GAMMA, {"gamma": math.nan}),
+        (resolve.BAD_KAPPA, {"kappa": 0.0}),
+        (resolve.BAD_KAPPA, {"kappa": math.nan}),
+        (resolve.BAD_INTENSITY, {"intensity": 0.0}),
+        (resolve.BAD_INTENSITY, {"intensity": math.nan}),
+        (resolve.BAD_HORIZON, {"horizon_s": 0.0}),
+        (resolve.BAD_HORIZON, {"horizon_s": math.nan}),
+        (resolve.BAD_POSITION_LIMIT, {"max_position": 0.0}),
+        (resolve.BAD_POSITION_LIMIT, {"max_position": math.inf}),
+        (resolve.BAD_SIZE, {"base_size": math.nan}),
+        (resolve.BAD_SIZE, {"base_size": -1.0}),
+        (resolve.BAD_LEVELS, {"levels": 0}),
+        (resolve.BAD_LEVELS, {"levels": 11}),
+        (resolve.NOT_FINITE, {"inventory_weight": math.inf}),
+        (resolve.NOT_FINITE, {"min_spread_bps": math.inf}),
+        (resolve.NOT_FINITE, {"gamma": 1.0, "kappa": 1e-300}),
+    ],
+)
+def test_refusals_leave_a_model_that_cannot_quote(code: int, bad: dict[str, float]) -> None:
+    model = resolved()
+    assert resolve.resolve(settings(**bad), 60_000.0, model) == code
+    assert model["levels"] == 0
+    assert model["resolved_at_usd"] == 0.0
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf])
+def test_no_price_no_model(price: float) -> None:
+    model = resolved()
+    assert resolve.resolve(settings(), price, model) == resolve.BAD_PRICE
+    assert model["levels"] == 0
+
+
+def test_intensity_may_be_missing_where_the_horizon_is_finite() -> None:
+    assert resolved(horizon_s=60.0, intensity=math.nan)["skew_per_sigma"] == 0.0
+
+
+CHANGES = {
+    "tick_usd": 0.25,
+    "lot_contracts": 0.01,
+    "gamma": 0.2,
+    "kappa": 3.0,
+    "intensity": 2.0,
+    "horizon_s": 9.0,
+    "inventory_weight": 0.5,
+    "inventory_target": 1.0,
+    "min_spread_ticks": 5,
+    "max_spread_ticks": 9,
+    "min_spread_bps": 1.0,
+    "max_spread_bps": 1.0,
+    "maker_fee_rate": 1e-3,
+    "min_edge_bps": 5.0,
+    "base_size": 1.0,
+    "min_size": 0.5,
+    "max_size": 0.4,
+    "max_position": 5.0,
+    "level_spacing_ticks": 4,
+    "volatility_multiple": 2.0,
+    "levels": 3,
+    "min_lots": 50,
+    "post_only": 0,
+}
+RELATIVE = {
+    "risk": ("gamma", 0.1, 0.2),
+    "kappa_per_bp": ("kappa", 0.1, 0.2),
+    "size_usd": ("base_size", 100.0, 200.0),
+    "level_spacing_bps": ("level_spacing_ticks", 1.0, 2.0),
+}
+
+
+@pytest.mark.parametrize("name", [n for n in SETTINGS.names or () if n != "size_multipliers"])
+def test_every_setting_changes_the_model(name: str) -> None:
+    if name in RELATIVE:
+        absolute, before, after = RELATIVE[name]
+        first, second = (resolved(**{absolute: math.nan, name: value}) for value in (before, after))
+    else:
+        first, second = resolved(), resolved(**{name: CHANGES[name]})
+    assert first.tobytes() != second.tobytes()
