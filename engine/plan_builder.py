@@ -4,11 +4,11 @@ from math import inf, nan, sqrt
 from typing import Literal
 
 import numpy as np
-from kernels.records import SETTINGS, VOLATILITY
 
 from engine.config_fees import instruments_of
 from engine.config_schema import LEVELS_MAX, Avellaneda, Config
 from engine.core.plan import CorePlan, Limits, Record, Timing
+from kernels.records import SETTINGS, VOLATILITY
 
 SECONDS_PER_YEAR = 365 * 86_400
 """A market without closing hours: volatility a year is volatility a second times the root of this."""

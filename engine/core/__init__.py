@@ -1,1 +1,4 @@
-"""The deterministic core: state, orders, risk and the step. Reads no clock, socket, file, random source or environment."""
+"""The deterministic core: state, orders, risk and the step.
+
+Reads no clock, socket, file, random source or environment.
+"""

@@ -1,6 +1,7 @@
 """What the core is told before it starts: one immutable plan, derived from the validated configuration.
 
-The plan is data: no paths, no secrets, no defaults hidden elsewhere. Its values are already checked (``engine.config``).
+The plan is data: no paths, no secrets, no defaults hidden elsewhere. Its values are already checked
+(``engine.config``).
 """
 
 from dataclasses import dataclass
@@ -18,13 +19,13 @@ Record = npt.NDArray[np.void]
 class Limits:
     """Hard limits of the gate, for each instrument alike.
 
-    ``max_position`` contracts and ``max_notional_usd`` bound the worst case of position plus every live, in-flight and unknown
-    order; ``max_order`` contracts one order; ``collar_bps`` the distance of any price from mark or index; ``max_drawdown_usd`` the
-    fall of equity from its peak, after which the core halts (inf: no such limit).
+    ``max_position`` contracts and ``max_notional_usd`` bound the worst case of position plus every live, in-flight and
+    unknown order; ``max_order`` contracts one order; ``collar_bps`` the distance of any price from mark or index;
+    ``max_drawdown_usd`` the fall of equity from its peak, after which the core halts (inf: no such limit).
 
-    ``max_position_usd`` and ``max_order_usd`` are the scale-free forms of the first and third (inf: not given): turned into
-    contracts at the first price of an instrument, the smaller of both forms holds. ``Settings.max_position`` is NaN when only the
-    USD form is given; the core fills it in with the instrument's tick, lot and minimum.
+    ``max_position_usd`` and ``max_order_usd`` are the scale-free forms of the first and third (inf: not given): turned
+    into contracts at the first price of an instrument, the smaller of both forms holds. ``Settings.max_position`` is
+    NaN when only the USD form is given; the core fills it in with the instrument's tick, lot and minimum.
     """
 
     max_position: float
@@ -40,9 +41,9 @@ class Limits:
 class Timing:
     """Deadlines and intervals, all in ns.
 
-    ``data_stale_ns``: oldest market data that may be quoted on. ``reply_ns``: a request without a reply becomes unknown.
-    ``min_interval_ns``: shortest time between two changes of one instrument's quotes (a message budget refines it).
-    ``max_lifetime_ns``: oldest quote that is left unrefreshed. ``status_ns``: interval of audits.
+    ``data_stale_ns``: oldest market data that may be quoted on. ``reply_ns``: a request without a reply becomes
+    unknown. ``min_interval_ns``: shortest time between two changes of one instrument's quotes (a message budget refines
+    it). ``max_lifetime_ns``: oldest quote that is left unrefreshed. ``status_ns``: interval of audits.
     """
 
     data_stale_ns: int
@@ -57,10 +58,11 @@ class Timing:
 class CorePlan:
     """Everything the core needs to know.
 
-    ``settings`` is a ``kernels.records.SETTINGS`` record whose instrument members (tick, lot, minimum) the core fills in when the
-    venue has told them; ``volatility`` a ``VOLATILITY`` record holding the estimator's parameters and no samples.
-    ``requote_ticks`` / ``requote_bps``: a quote closer than the larger of the two to its target, on the safe side, is left where
-    it is. ``protection`` is (trade amount, quote amount) as multiples of the sum of one side's ladder.
+    ``settings`` is a ``kernels.records.SETTINGS`` record whose instrument members (tick, lot, minimum) the core fills
+    in when the venue has told them; ``volatility`` a ``VOLATILITY`` record holding the estimator's parameters and no
+    samples. ``requote_ticks`` / ``requote_bps``: a quote closer than the larger of the two to its target, on the safe
+    side, is left where it is. ``protection`` is (trade amount, quote amount) as multiples of the sum of one side's
+    ladder.
     """
 
     instruments: tuple[str, ...]

@@ -1,7 +1,7 @@
 """What a market is to the local exchange: somebody who trades on it and moves its index.
 
-A market acts only through ``Floor``, as the anonymous crowd: its orders rest in the same books, queue by the same rules and match
-with the same engine as the clients' orders.
+A market acts only through ``Floor``, as the anonymous crowd: its orders rest in the same books, queue by the same rules
+and match with the same engine as the clients' orders.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,10 @@ class Floor(Protocol):
         """Insert an anonymous limit order; it matches at once where it crosses. Returns its id, 0 if nothing rests."""
 
     def reduce(self, order_id: int, lots: int) -> None:
-        """Lower an order's remaining amount, keeping its priority; 0 removes it. Unknown ids (already traded) are ignored."""
+        """Lower an order's remaining amount, keeping its priority; 0 removes it.
+
+        Unknown ids (already traded) are ignored.
+        """
 
     def remaining(self, order_id: int) -> int:
         """Remaining lots of an anonymous order, 0 when it is gone."""
