@@ -1,0 +1,423 @@
+"""The sans-IO session: from a fresh connection to the moment at which quotes may be sent, as a table of states.
+
+Bytes and time come in as arguments, requests and events are taken out. The order of set-up is the venue's (thalex
+protocol section 12): every step is acknowledged before a request of the next one leaves, and every step has a
+deadline. Its owner writes ``take_requests`` to the connection, in order, acts on ``take_events``, calls ``poll`` no
+later than ``deadline_ns``, and closes the connection when ``is_failed`` says so. Single thread; no clock, no I/O, no
+random.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import ujson
+
+from feed import session_events as events
+from feed.messages import Notification, Reply, SystemEvent
+from feed.session_plan import SNAPSHOT_CHANNELS, SessionPlan
+from feed.session_results import Unexpected, json_number, member, message_rate, positions_e8, rows
+from feed.session_table import AFTER_SET_UP, TABLE, State, Trigger
+from feed.venue import RECONNECT_EVENT, Action, ErrorCode, Method, action
+
+FIRST_HOT_ID = 1_000_000_000
+"""Request ids from here on belong to the sender of orders; a session uses 1 up to the one before."""
+NEVER_NS = 2**63 - 1
+
+
+class SessionError(RuntimeError):
+    """The owner asked for something that this state does not allow."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A request under way: its method, what its answer is about, and its own deadline if it is no step of set-up."""
+
+    method: str
+    argument: Any
+    deadline_ns: int
+
+
+class Session:
+    """One account's session over many connections; ``generation`` counts them."""
+
+    def __init__(self, plan: SessionPlan) -> None:
+        self.plan = plan
+        self.state = State.DISCONNECTED
+        self.generation = 0
+        self.is_fatal = False
+        self.stray_replies = 0
+        self._next_id = 1
+        self._login_failures = 0
+        self._deadline_ns = NEVER_NS
+        self._pending: dict[int, _Pending] = {}
+        self._snapshots: set[str] = set()
+        self._subscribed = False
+        self._requests: list[bytes] = []
+        self._events: list[events.Event] = []
+        self._enter: dict[State, Callable[[int], None]] = {
+            State.LOGIN: self._enter_login,
+            State.SYSTEM_INFO: lambda now_ns: self._step(Method.SYSTEM_INFO, {}),
+            State.CANCEL_ON_DISCONNECT: self._enter_cancel_on_disconnect,
+            State.CANCEL_SESSION: lambda now_ns: self._step(Method.CANCEL_SESSION, {}),
+            State.PRIVATE: self._enter_private,
+            State.OPEN_ORDERS: lambda now_ns: self._step(Method.OPEN_ORDERS, {}),
+            State.PORTFOLIO: lambda now_ns: self._step(Method.PORTFOLIO, {}),
+            State.INSTRUMENTS: lambda now_ns: self._step(Method.INSTRUMENTS, {}),
+            State.PROTECTION: self._enter_protection,
+            State.PUBLIC: self._enter_public,
+            State.SYNCING: self._enter_syncing,
+        }
+        self._results: dict[str, Callable[[_Pending, Any], None]] = {
+            Method.LOGIN: self._on_login,
+            Method.SYSTEM_INFO: self._on_system_info,
+            Method.SET_CANCEL_ON_DISCONNECT: self._on_cancel_on_disconnect,
+            Method.CANCEL_SESSION: lambda pending, result: None,
+            Method.PRIVATE_SUBSCRIBE: self._on_subscribed,
+            Method.PUBLIC_SUBSCRIBE: self._on_subscribed,
+            Method.OPEN_ORDERS: self._on_open_orders,
+            Method.PORTFOLIO: self._on_portfolio,
+            Method.INSTRUMENTS: self._on_instruments,
+            Method.SET_MM_PROTECTION: self._on_armed,
+        }
+
+    # -- what the owner reads ------------------------------------------------------------------------------------------
+
+    @property
+    def is_live(self) -> bool:
+        """May quotes be sent?"""
+        return self.state is State.LIVE
+
+    @property
+    def is_failed(self) -> bool:
+        """Is the connection of no use, so that it must be closed?"""
+        return self.state in (State.FAILED, State.CLOSED)
+
+    @property
+    def wants_token(self) -> bool:
+        """Does the session wait for ``provide_token``?"""
+        return self.state is State.LOGIN and not self._pending
+
+    @property
+    def deadline_ns(self) -> int:
+        """When ``poll`` must be called at the latest; ``NEVER_NS`` when nothing is awaited."""
+        return min([self._deadline_ns, *(pending.deadline_ns for pending in self._pending.values())])
+
+    def take_requests(self) -> list[bytes]:
+        """The requests to write now, in order. They are not given twice."""
+        requests, self._requests = self._requests, []
+        return requests
+
+    def take_events(self) -> list[events.Event]:
+        """What has happened since the last call, in order."""
+        taken, self._events = self._events, []
+        return taken
+
+    # -- what the owner tells ------------------------------------------------------------------------------------------
+
+    def connected(self, now_ns: int) -> None:
+        """A new connection is up."""
+        self._move(Trigger.CONNECTED)
+        self.generation += 1
+        self._subscribed = False
+        self._snapshots.clear()
+        self._begin(now_ns)
+
+    def disconnected(self, now_ns: int, reason: str) -> None:
+        """The connection is gone. After a fatal failure the session is then closed."""
+        was_live = self.is_live
+        was_up = self.state not in (State.DISCONNECTED, State.CLOSED)
+        self._lose_side_requests("the connection is gone")
+        self._clear()
+        self._move(Trigger.CLOSE if self.is_fatal else Trigger.LOST)
+        if was_up:
+            self._events.append(events.Disconnected(self.generation, reason, was_live))
+
+    def close(self) -> None:
+        """No further connection is wanted."""
+        self._clear()
+        self._move(Trigger.CLOSE)
+
+    def provide_token(self, token: str, now_ns: int) -> None:
+        """The login token that ``wants_token`` asks for; used once and not kept."""
+        if not self.wants_token:
+            raise SessionError(f"no token is wanted in state {self.state.name}")
+        params = {"token": token}
+        if self.plan.account is not None:
+            params["account"] = self.plan.account
+        self._step(Method.LOGIN, params)
+        self._deadline_ns = now_ns + self.plan.reply_timeout_ns
+
+    def on_snapshot(self, channel: str, now_ns: int) -> None:
+        """The first state of a private channel has arrived (before or after the reply to its subscription)."""
+        self._snapshots.add(channel)
+        if self.state is State.PRIVATE:
+            self._finish_step(now_ns)
+
+    def synced(self, now_ns: int) -> None:
+        """Books and prices are complete and fresh."""
+        if self.state is State.SYNCING:
+            self._move(Trigger.SYNCED)
+            self._deadline_ns = NEVER_NS
+            self._events.append(events.Live(self.generation))
+
+    def unsynced(self, now_ns: int) -> None:
+        """Books or prices are not to be trusted any more; quotes must wait for ``synced`` again."""
+        if self.state is State.LIVE:
+            self._move(Trigger.UNSYNCED)
+            self._enter_syncing(now_ns)
+
+    def receive(self, message: Reply | Notification, now_ns: int) -> bool:
+        """A message of ``feed.decode_slow``. True if it was an answer to the session or its business."""
+        if isinstance(message, Reply):
+            return self._receive_reply(message, now_ns)
+        if isinstance(message.payload, SystemEvent) and message.payload.event == RECONNECT_EVENT:
+            self._events.append(events.ReconnectRequested())
+            return True
+        return False
+
+    def poll(self, now_ns: int) -> None:
+        """Time has passed: fail what was not answered by its deadline."""
+        for request_id in [key for key, pending in self._pending.items() if pending.deadline_ns <= now_ns]:
+            pending = self._pending.pop(request_id, None)
+            if pending is not None:
+                self._unanswered(pending, request_id, "no answer in time")
+        if now_ns < self._deadline_ns:
+            return
+        if self.state is State.PRIVATE and self._subscribed and not self.plan.snapshots_required:
+            self._events.append(events.SnapshotMissing(tuple(sorted(self._missing_snapshots()))))
+            self._done(now_ns)
+        elif self.state is State.SYNCING:
+            self._fail("market data did not become complete in time")
+        elif self.wants_token:
+            self._fail("no login token was provided in time")
+        else:
+            waiting = {pending.method for pending in self._pending.values()} or self._missing_snapshots()
+            self._fail(f"nothing came in time from {', '.join(sorted(waiting))}")
+
+    # -- requests after set-up -----------------------------------------------------------------------------------------
+
+    def rearm(self, product: str, now_ns: int) -> None:
+        """Fill a product's protection group again; answered by ``Armed`` or ``ArmingFailed``."""
+        if product not in self.plan.protection:
+            raise SessionError(f"no protection is planned for {product}")
+        self._side(Method.SET_MM_PROTECTION, self._protection_params(product), product, now_ns)
+
+    def resubscribe(self, channels: Iterable[str], now_ns: int) -> None:
+        """Leave and join public channels, for new snapshots; answered by ``Resubscribed``, or the connection fails."""
+        names = tuple(channels)
+        self._side(Method.UNSUBSCRIBE, {"channels": list(names)}, names, now_ns)
+
+    def request(self, method: str, params: dict[str, Any], now_ns: int) -> int:
+        """Any other query; returns its id, answered by ``Answer``."""
+        return self._side(method, params, None, now_ns)
+
+    def _side(self, method: str, params: dict[str, Any], argument: Any, now_ns: int) -> int:
+        if self.state not in AFTER_SET_UP:
+            raise SessionError(f"{method} must wait until the session is set up, it is in state {self.state.name}")
+        return self._send(method, params, argument, now_ns + self.plan.reply_timeout_ns)
+
+    # -- the walk through the steps ------------------------------------------------------------------------------------
+
+    def _move(self, trigger: Trigger) -> None:
+        try:
+            self.state = TABLE[self.state][trigger]
+        except KeyError:
+            raise SessionError(f"{trigger.name} is not allowed in state {self.state.name}") from None
+
+    def _begin(self, now_ns: int) -> None:
+        """Enter the current step, or the next one that the plan wants."""
+        while not self.plan.wants(self.state):
+            self._move(Trigger.DONE)
+        self._deadline_ns = now_ns + self.plan.reply_timeout_ns
+        self._enter[self.state](now_ns)
+
+    def _done(self, now_ns: int) -> None:
+        self._move(Trigger.DONE)
+        self._begin(now_ns)
+
+    def _finish_step(self, now_ns: int) -> None:
+        """Go on if every request of this step is answered, and what else it waits for is there."""
+        if self._pending or self.state is State.FAILED:
+            return
+        if self.state is State.PRIVATE:
+            if not self._subscribed:
+                self._subscribed = True
+                self._deadline_ns = now_ns + self.plan.snapshot_timeout_ns
+            if self._missing_snapshots():
+                return
+        self._done(now_ns)
+
+    def _missing_snapshots(self) -> set[str]:
+        return set(SNAPSHOT_CHANNELS.intersection(self.plan.channels_private)) - self._snapshots
+
+    def _fail(self, reason: str, *, fatal: bool = False) -> None:
+        state = self.state
+        self._lose_side_requests("the session failed")
+        self._clear()
+        self.is_fatal = fatal
+        self._move(Trigger.FAIL)
+        self._events.append(events.Failed(reason, fatal, state.name))
+
+    def _clear(self) -> None:
+        self._pending.clear()
+        self._requests.clear()
+        self._deadline_ns = NEVER_NS
+
+    def _step(self, method: str, params: dict[str, Any], argument: Any = None) -> None:
+        self._send(method, params, argument, NEVER_NS)
+
+    def _send(self, method: str, params: dict[str, Any], argument: Any, deadline_ns: int) -> int:
+        request_id = self._next_id
+        self._next_id = request_id + 1 if request_id + 1 < FIRST_HOT_ID else 1
+        text = ujson.dumps(
+            {"method": method, "params": params, "id": request_id}, allow_nan=False, escape_forward_slashes=False
+        )
+        self._pending[request_id] = _Pending(method, argument, deadline_ns)
+        self._requests.append(text.encode())
+        return request_id
+
+    # -- entering a step -----------------------------------------------------------------------------------------------
+
+    def _enter_login(self, now_ns: int) -> None:
+        """The token comes from outside: ``wants_token``."""
+
+    def _enter_cancel_on_disconnect(self, now_ns: int) -> None:
+        self._step(Method.SET_CANCEL_ON_DISCONNECT, {"timeout_secs": self.plan.cancel_on_disconnect_s})
+
+    def _enter_private(self, now_ns: int) -> None:
+        self._subscribe(Method.PRIVATE_SUBSCRIBE, self.plan.channels_private)
+
+    def _enter_public(self, now_ns: int) -> None:
+        self._subscribe(Method.PUBLIC_SUBSCRIBE, self.plan.channels_public)
+
+    def _enter_protection(self, now_ns: int) -> None:
+        for product in self.plan.protection:
+            self._step(Method.SET_MM_PROTECTION, self._protection_params(product), product)
+
+    def _enter_syncing(self, now_ns: int) -> None:
+        self._deadline_ns = now_ns + self.plan.sync_timeout_ns
+        self._events.append(events.Syncing(self.generation))
+
+    def _subscribe(self, method: str, channels: tuple[str, ...]) -> None:
+        for start in range(0, len(channels), self.plan.channels_a_request):
+            part = channels[start : start + self.plan.channels_a_request]
+            self._step(method, {"channels": list(part)}, part)
+
+    def _protection_params(self, product: str) -> dict[str, Any]:
+        trade_e8, quote_e8 = self.plan.protection[product]
+        return {"product": product, "trade_amount": json_number(trade_e8), "quote_amount": json_number(quote_e8)}
+
+    # -- answers -------------------------------------------------------------------------------------------------------
+
+    def _receive_reply(self, reply: Reply, now_ns: int) -> bool:
+        request_id = reply.id
+        if type(request_id) is not int or not 0 < request_id < FIRST_HOT_ID:
+            return False
+        pending = self._pending.pop(request_id, None)
+        if pending is None:
+            self.stray_replies += 1
+            return True
+        side = pending.deadline_ns != NEVER_NS
+        if reply.error is not None:
+            if side:
+                self._side_error(pending, request_id, reply.error.code, reply.error.message)
+            else:
+                self._step_error(pending, reply.error.code, reply.error.message)
+            return True
+        try:
+            if side:
+                self._side_result(pending, request_id, reply.result, now_ns)
+                return True
+            self._results[pending.method](pending, reply.result)
+        except Unexpected as error:
+            self._fail(f"{pending.method} was answered with something unexpected: {error}")
+        if self.state is not State.FAILED:
+            self._finish_step(now_ns)
+        return True
+
+    def _step_error(self, pending: _Pending, code: int, message: str) -> None:
+        fatal = action(code) is Action.HALT and code != ErrorCode.API_CONNECTION_LIMIT_REACHED
+        if pending.method == Method.LOGIN and code == ErrorCode.AUTHENTICATION_FAILED:
+            # More attempts would lock the key out.
+            self._login_failures += 1
+            fatal = self._login_failures >= self.plan.login_attempts
+        self._fail(f"{pending.method} was refused: {message} (error {code})", fatal=fatal)
+
+    def _side_error(self, pending: _Pending, request_id: int, code: int, message: str) -> None:
+        if pending.method == Method.SET_MM_PROTECTION:
+            self._events.append(events.ArmingFailed(pending.argument, code, message))
+        elif pending.argument is None:
+            self._events.append(events.Answer(request_id, None, code, message))
+        else:
+            self._fail(f"{pending.method} was refused: {message} (error {code})")
+
+    def _side_result(self, pending: _Pending, request_id: int, result: Any, now_ns: int) -> None:
+        if pending.argument is None:
+            self._events.append(events.Answer(request_id, result, 0, ""))
+        elif pending.method == Method.UNSUBSCRIBE:
+            names = list(pending.argument)
+            self._side(Method.PUBLIC_SUBSCRIBE, {"channels": names}, pending.argument, now_ns)
+        else:
+            self._results[pending.method](pending, result)
+            if pending.method == Method.PUBLIC_SUBSCRIBE and self.state is not State.FAILED:
+                self._events.append(events.Resubscribed(pending.argument))
+
+    def _unanswered(self, pending: _Pending, request_id: int, message: str) -> None:
+        if pending.method == Method.SET_MM_PROTECTION:
+            self._events.append(events.ArmingFailed(pending.argument, 0, message))
+        elif pending.argument is None:
+            self._events.append(events.Answer(request_id, None, -1, message))
+        elif self.state is not State.FAILED:
+            self._fail(f"{message} to {pending.method}")
+
+    def _lose_side_requests(self, message: str) -> None:
+        for request_id, pending in self._pending.items():
+            if pending.deadline_ns != NEVER_NS and (
+                pending.argument is None or pending.method == Method.SET_MM_PROTECTION
+            ):
+                self._unanswered(pending, request_id, message)
+
+    def _on_login(self, pending: _Pending, result: Any) -> None:
+        account = member(result, "account_number")
+        if self.plan.account is not None and account != self.plan.account:
+            self._fail(f"logged in to account {account}, not to {self.plan.account}", fatal=True)
+            return
+        self._login_failures = 0
+        self._events.append(events.LoggedIn(account))
+
+    def _on_system_info(self, pending: _Pending, result: Any) -> None:
+        environment = member(result, "environment")
+        if self.plan.environment is not None and environment != self.plan.environment:
+            self._fail(f"this is the {environment} environment, not {self.plan.environment}", fatal=True)
+
+    def _on_cancel_on_disconnect(self, pending: _Pending, result: Any) -> None:
+        self._events.append(events.MessageRate(message_rate(result)))
+
+    def _on_subscribed(self, pending: _Pending, result: Any) -> None:
+        joined = rows(result, "channels")
+        refused = [channel for channel in pending.argument if channel not in joined]
+        if refused:
+            self._fail(f"{pending.method} left out {', '.join(refused)}")
+
+    def _on_open_orders(self, pending: _Pending, result: Any) -> None:
+        orders = rows(result, "orders")
+        if orders:
+            self._events.append(events.LeftoverOrders(orders))
+
+    def _on_portfolio(self, pending: _Pending, result: Any) -> None:
+        self._events.append(events.PositionsOfRecord(positions_e8(result)))
+
+    def _on_instruments(self, pending: _Pending, result: Any) -> None:
+        instruments = rows(result, "instruments")
+        names = [member(row, "instrument_name") for row in instruments]
+        for wanted in self.plan.instruments:
+            if wanted not in names:
+                near = get_close_matches(wanted, names, n=3, cutoff=0.0)
+                self._fail(f"the venue has no instrument {wanted}; the nearest are {', '.join(near)}", fatal=True)
+                return
+        self._events.append(events.InstrumentsKnown(instruments))
+
+    def _on_armed(self, pending: _Pending, result: Any) -> None:
+        self._events.append(events.Armed(pending.argument))
