@@ -108,10 +108,10 @@ class RecordedMarket:
             if kind == DEPTH:
                 self._message(depth, row)
             elif kind == TRADE:
-                buy = acts.trade_buy[row]
-                depth.trade(buy, acts.trade_ticks[row] + self._shift_ticks, acts.trade_lots[row])
+                buy, price = acts.trade_buy[row], acts.trade_ticks[row] + self._shift_ticks
+                depth.trade(buy, price, acts.trade_lots[row])
                 if self._backdrop is not None:
-                    self._backdrop.traded(not buy)
+                    self._backdrop.traded(not buy, price)
             else:
                 shift_usd = self._shift_ticks * self._instrument.tick_usd
                 floor.set_index(self._instrument.underlying, acts.index_usd[row] + shift_usd)

@@ -29,20 +29,20 @@ def test_the_grid_behind_stays_where_it_is_while_the_best_moves() -> None:
     bids = Book(True)
     bids.best(103, 50)
     assert bids.shown == {103: 50, 100: 7, 95: 7, 90: 7, 85: 7}
-    assert bids.best(104, 20) == [(1, 85, 0), (1, 104, 20)], "103 was recorded, so it is kept in place of the last"
+    assert bids.best(104, 20) == [(1, 104, 20)], "103 was recorded, so it stays"
     assert bids.best(104, 20) == [(1, 104, 20)]
-    assert bids.best(102, 9)[:2] == [(1, 104, 0), (1, 103, 0)], "the best has passed them: they are known to be gone"
+    assert bids.best(102, 9) == [(1, 103, 0), (1, 104, 0), (1, 102, 9)], "the best has passed them: they are gone"
     asks = Book(False)
     asks.best(103, 50)
     assert asks.shown == {103: 50, 105: 7, 110: 7, 115: 7, 120: 7}
 
 
-def test_after_a_trade_every_level_is_named_again() -> None:
+def test_after_a_trade_every_level_that_it_reached_is_named_again() -> None:
     bids = Book(True)
     bids.best(103, 50)
-    bids.backdrop.traded(True)
-    assert dict((p, n) for _, p, n in bids.best(103, 50)) == bids.shown
-    assert len(bids.shown) == 5
+    bids.backdrop.traded(True, 95)
+    bids.backdrop.traded(True, 103)
+    assert sorted(bids.best(103, 50)) == [(1, 95, 7), (1, 100, 7), (1, 103, 50)]
     assert bids.best(103, 50) == [(1, 103, 50)]
 
 
@@ -52,9 +52,9 @@ def test_the_best_is_the_recorded_one_and_the_levels_bounded(buy: bool, bests: l
     side = Book(buy, levels=6)
     for price, lots, traded in bests:
         if traded:
-            side.backdrop.traded(buy)
+            side.backdrop.traded(buy, price)
         side.best(price, lots)
         best = max(side.shown) if buy else min(side.shown)
         assert (best, side.shown[best]) == (price, lots)
-        assert len(side.shown) <= 7
+        assert len(side.shown) <= 13
         assert min(side.shown) >= 1
