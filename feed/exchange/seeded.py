@@ -12,6 +12,18 @@ Every component draws from a random source of its own, named by seed, instrument
 of times whatever the book looks like. So the price path and the arrivals are the same for every client that trades on
 them (common random numbers).
 
+What the defaults mean, measured: a lone symmetric quoter on BTC-PERPETUAL, 0.02 BTC a side around the book's mid,
+renewed every half second, over seeds 0 to 19 of 30 minutes each. Edge is volume-weighted, against the fair price at
+the fill and a minute after it, before the fee of 1 bp; profit is after the fee, inventory at fair price, mean ±
+standard error.
+
+================  ============  ================  ==============  ==================
+half-spread, bps  fills/minute  edge at once, bps  a minute later  profit in 30 min, USD
+2                 37.4          1.55              0.2 ± 0.1       -239 ± 118
+4                 18.1          3.42              2.0 ± 0.2       17 ± 80
+8                 3.8           7.15              5.7 ± 0.3       63 ± 16
+================  ============  ================  ==============  ==================
+
 Times are epoch ns, given by the caller; single thread; driven by the exchange through ``feed.exchange.market.Market``.
 """
 
