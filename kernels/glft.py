@@ -70,6 +70,31 @@ def distances(
     return half + centre * slope, half - centre * slope
 
 
+@kernel(f8(f8[::1], f8))
+def lowest_eigenvalue(diagonal: Floats, coupling: float) -> float:
+    """Smallest eigenvalue of the symmetric tridiagonal matrix with this diagonal and -coupling beside it, to the last
+    digit.
+
+    Bisection: below it, and only there, every pivot of the matrix less a multiple of the identity is positive
+    (Sturm).
+    """
+    high = diagonal.min()
+    low = high - 2.0 * coupling
+    while True:
+        middle = 0.5 * (low + high)
+        if not (low < middle < high):
+            return float(low)
+        pivot = math.inf
+        for value in diagonal:
+            pivot = value - middle - coupling * coupling / pivot
+            if not (pivot > 0.0):
+                break
+        if pivot > 0.0:
+            low = middle
+        else:
+            high = middle
+
+
 class Quotes(NamedTuple):
     """Optimal distances over the whole inventory range; inf where the bound forbids the side."""
 
@@ -157,12 +182,10 @@ def _quotes(
 def _stationary_ratios(diagonal: Floats, coupling: float) -> tuple[Floats, Floats]:
     """ln(v[q+1]/v[q]) and ln(v[q-1]/v[q]) of the eigenvector of the smallest eigenvalue.
 
-    The eigenvector's tails fall below the rounding error of a dense solver, so only the eigenvalue is taken from one
-    and the ratios come from the three-term recurrence, run from both ends towards the centre, the direction in which
-    the vector grows.
+    The eigenvector's tails fall below the rounding error of a dense solver, so the ratios come from the three-term
+    recurrence, run from both ends towards the centre, the direction in which the vector grows.
     """
-    matrix = np.diag(diagonal) - coupling * (np.eye(diagonal.size, k=1) + np.eye(diagonal.size, k=-1))
-    lowest = float(np.linalg.eigvalsh(matrix)[0])
+    lowest = lowest_eigenvalue(diagonal, coupling)
     centre = int(np.argmin(diagonal))
     rise = (diagonal - lowest) / coupling
     up = np.empty(diagonal.size - 1)

@@ -179,3 +179,12 @@ def test_closed_form_outside_its_domain_is_nan() -> None:
         (1.0, 1.0, 1.0, 0.0),
     ]:
         assert math.isnan(glft.coefficients(gamma, gamma, kappa, a, size)[1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-100, 100), min_size=1, max_size=30), st.floats(1e-6, 50))
+def test_lowest_eigenvalue_against_a_dense_solver(diagonal: list[float], coupling: float) -> None:
+    n = len(diagonal)
+    dense = np.diag(diagonal) - coupling * (np.eye(n, k=1) + np.eye(n, k=-1))
+    found = glft.lowest_eigenvalue(np.array(diagonal), coupling)
+    assert found == pytest.approx(np.linalg.eigvalsh(dense)[0], rel=1e-12, abs=1e-11)
