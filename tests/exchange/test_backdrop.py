@@ -46,6 +46,14 @@ def test_after_a_trade_every_level_that_it_reached_is_named_again() -> None:
     assert bids.best(103, 50) == [(1, 103, 50)]
 
 
+def test_a_best_that_keeps_improving_leaves_a_bounded_trail() -> None:
+    asks = Book(False)
+    for price in range(60, 40, -1):
+        asks.best(price, 3)
+    assert sorted(asks.shown) == [41, 42, 43, 44, 45, 50, 55, 60], "four seen behind the best, four of the grid"
+    assert asks.shown[45] == 3, "what was seen there counts, not the grid"
+
+
 @given(buy=st.booleans(), bests=st.lists(st.tuples(st.integers(1, 60), st.integers(1, 9), st.booleans()), max_size=40))
 @settings(max_examples=80, deadline=None)
 def test_the_best_is_the_recorded_one_and_the_levels_bounded(buy: bool, bests: list[tuple[int, int, bool]]) -> None:

@@ -103,6 +103,15 @@ def test_levels_that_a_later_row_contradicts_step_aside_and_return() -> None:
     assert sum(t.lots for t in floor.trades) == 1
 
 
+def test_a_level_that_returns_has_lost_what_was_traded() -> None:
+    floor, depth = laid_out((BID, 99, 10), (BID, 98, 10), (ASK, 101, 10))
+    depth.trade(False, 99, 4)
+    depth.trade(False, 98, 1)
+    assert floor.depth(NAME, True) == {98: 9}
+    depth.apply([(ASK, 101, 9)])
+    assert floor.depth(NAME, True) == {99: 6, 98: 9}
+
+
 def test_more_traded_than_was_shown_prints_in_full_and_the_client_comes_first() -> None:
     floor, depth = laid_out((BID, 99, 10), (ASK, 101, 2))
     floor.client_insert(NAME, False, 101, 3)

@@ -106,6 +106,19 @@ def test_without_depth_there_is_a_backdrop_and_trades_are_refilled_by_the_next_q
     assert floor.depth(name, True) == {21: 8, 20: 4, 19: 6, 18: 6}
 
 
+def test_made_up_levels_that_a_trade_ate_are_refilled_though_the_quote_stays(tmp_path: Path) -> None:
+    directory = tmp_path / "abcusd"
+    write(directory, "quotes", [quote(0, 10.0, 11.0), quote(1000, 10.0, 11.0)])
+    write(directory, "trades", [trade(500, 11.0, 1.0, 1), trade(501, 11.5, 0.5, 1)])
+    options = RecordedOptions(backdrop_levels=2, backdrop_gap_bps=500.0)
+    market, floor, name = started(directory, options)
+    full = floor.depth(name, False)
+    market.advance(START_NS + 999 * MS)
+    assert floor.depth(name, False) != full
+    market.advance(START_NS + 1000 * MS)
+    assert floor.depth(name, False) == full
+
+
 def test_wrong_options_and_order_of_calls_are_refused(tmp_path: Path) -> None:
     directory = small(tmp_path / "abcusd")
     with pytest.raises(ValueError, match="speed must be positive"):

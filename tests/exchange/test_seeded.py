@@ -255,11 +255,12 @@ def test_volatility_is_what_the_regime_says() -> None:
 
 
 def test_the_future_carries_the_basis_and_the_perpetual_a_premium() -> None:
-    market, floor = played(5)
+    market, floor = played(5, options=SeededOptions(carry=2.0))
     perpetual, future = market.instruments[:2]
     years = (future.expiry_ns - START_NS) / SECOND_NS / (365 * 86_400)
     ratio = market.fair_usd(future.name) / market.fair_usd(perpetual.name)
-    assert ratio == pytest.approx(math.exp(0.05 * years), abs=15e-4)
+    assert 2.0 * years > 100e-4
+    assert ratio == pytest.approx(math.exp(2.0 * years), abs=15e-4)
     assert market.fair_usd(perpetual.name) != floor.index_usd["BTCUSD"]
     assert market.fair_usd(perpetual.name) == pytest.approx(floor.index_usd["BTCUSD"], rel=15e-4)
 
