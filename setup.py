@@ -7,6 +7,7 @@ overflow, a division by zero or an impossible shift ends the process (SIGILL, wi
 """
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy
@@ -47,6 +48,8 @@ DIRECTIVES = {
     "embedsignature.format": "python",
 }
 
+MACROS = {"feed.transport": [("PICOWS_VERSION_BUILT", f'"{version("picows")}"')]}
+
 COMPILE_ARGS = ["-O2", "-Wall", "-Wno-unused-function", "-Wno-unreachable-code-fallthrough", "-fno-strict-aliasing"]
 if DEBUG:
     # Cython's checks for overflow and None need the GIL, which the hot functions do not have; the compiler's do not.
@@ -64,7 +67,7 @@ def extension(module: str) -> Extension:
         module,
         [str(Path(*module.split(".")).with_suffix(".pyx"))],
         include_dirs=[numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *MACROS.get(module, [])],
         extra_compile_args=COMPILE_ARGS,
     )
 
