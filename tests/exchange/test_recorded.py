@@ -93,6 +93,24 @@ def test_a_client_in_the_queue_of_a_recording(tmp_path: Path) -> None:
     assert [(t.price_ticks, t.lots) for t in floor.client_fills()] == [(22, 1)]
 
 
+def test_a_snapshot_in_the_middle_replaces_the_whole_book(tmp_path: Path) -> None:
+    directory = tmp_path / "abcusd"
+    write(directory, "quotes", [quote(0, 10.0, 11.0)])
+    write(directory, "trades", [trade(500, 11.0, 1.0, 1)])
+    first = [level(0, 1, 9.0, 1.0, 1), level(0, 1, 10.0, 2.0, 1), level(0, -1, 11.0, 3.0, 1)]
+    change = [level(900, 1, 8.0, 5.0)]
+    again = [level(1000, 1, 10.0, 4.0, 1), level(1000, -1, 12.0, 3.0, 1)]
+    write(directory, "l2", [*first, *change, *again])
+    market, floor, name = started(directory)
+    client = floor.client_insert(name, True, 9, 1)
+    market.advance(START_NS + 999 * MS)
+    assert floor.depth(name, True) == {10: 2, 9: 2, 8: 5}
+    market.advance(START_NS + 1000 * MS)
+    assert floor.depth(name, True) == {10: 4, 9: 1}
+    assert floor.depth(name, False) == {12: 3}
+    assert floor.remaining(client) == 1
+
+
 def test_without_depth_there_is_a_backdrop_and_trades_are_refilled_by_the_next_quote(tmp_path: Path) -> None:
     options = RecordedOptions(backdrop_levels=3, backdrop_gap_bps=500.0)
     market, floor, name = started(small(tmp_path / "abcusd", depth=False), options)
