@@ -111,7 +111,25 @@ def leftovers(text: str) -> list[int]:
     return [number for number, line in enumerate(text.split("\n"), 1) if re.search(rf"\b(?:{words})\b", line)]
 
 
-def covers(test_stem: str, module_stem: str) -> bool:
-    """Whether the stems share their noun: ``test_config`` covers ``config_errors``, ``test_config_doc`` ``config``."""
+def covers(test_stem: str, module: str) -> bool:
+    """Whether a test has the module's noun: ``test_config`` for ``config_errors``, ``test_cli_run`` for ``cli.run``."""
     noun = test_stem.removeprefix("test_")
-    return module_stem == noun or module_stem.startswith(noun + "_") or noun.startswith(module_stem + "_")
+    stem = module.rpartition(".")[2]
+    return noun == "_".join(module.split(".")[-2:]) or noun == stem or stem.startswith(noun + "_")
+
+
+def untested(modules: dict[str, set[str]], tests: dict[str, set[str]]) -> set[str]:
+    """Modules that no test is named after or imports, not even through a tested module of their own package.
+
+    modules: dotted name to what it imports; tests: stem to what it imports.
+    """
+    imported = set[str]().union(*tests.values())
+    tested = {name for name in modules if name in imported or any(covers(test, name) for test in tests)}
+    pending = list(tested)
+    while pending:
+        name = pending.pop()
+        package = name.rpartition(".")[0]
+        near = {other for other in modules[name] & modules.keys() if other.rpartition(".")[0] == package}
+        pending += near - tested
+        tested |= near
+    return modules.keys() - tested
