@@ -64,14 +64,13 @@ class _Resting:
 class Maker:
     """One maker on one instrument. It never takes: its prices stay behind the opposite best."""
 
-    __slots__ = ("_asks", "_bids", "_instrument", "_opinion", "_rng", "_size", "profile")
+    __slots__ = ("_asks", "_bids", "_instrument", "_opinion", "_rng", "profile")
 
     def __init__(self, instrument: Instrument, profile: MakerProfile, rng: Random) -> None:
         self.profile = profile
         self._instrument = instrument
         self._rng = rng
         self._opinion = 0.0
-        self._size = 1.0
         self._bids = [_Resting() for _ in range(profile.levels)]
         self._asks = [_Resting() for _ in range(profile.levels)]
 
@@ -83,10 +82,10 @@ class Maker:
         """Bring both ladders to where they should be around ``seen_usd``, distances multiplied by ``spread``."""
         noise = self.profile.noise_bps * math.sqrt(1 - _OPINION_MEMORY**2)
         self._opinion = self._opinion * _OPINION_MEMORY + noise * self._rng.gauss(0.0, 1.0)
-        self._size = self._rng.uniform(0.6, 1.4)
+        notional_usd = self.profile.notional_usd * self._rng.uniform(0.6, 1.4)
         centre_usd = seen_usd * (1 + self._opinion * BPS)
-        bids = self._misplaced(floor, self._bids, True, centre_usd, spread)
-        asks = self._misplaced(floor, self._asks, False, centre_usd, spread)
+        bids = self._misplaced(floor, self._bids, True, centre_usd, spread, notional_usd)
+        asks = self._misplaced(floor, self._asks, False, centre_usd, spread, notional_usd)
         # Every order that moves is gone before the first new one is placed: nothing of its own is in its way.
         self._place(floor, bids, True)
         self._place(floor, asks, False)
@@ -107,12 +106,11 @@ class Maker:
         return total
 
     def _misplaced(
-        self, floor: Floor, ladder: list[_Resting], buy: bool, centre_usd: float, spread: float
+        self, floor: Floor, ladder: list[_Resting], buy: bool, centre_usd: float, spread: float, notional_usd: float
     ) -> list[_Resting]:
         """Cancel the levels that are too far off or half eaten and set their new price and lots; return them."""
         profile, tick_usd = self.profile, self._instrument.tick_usd
         distance_bps = profile.half_spread_bps * spread
-        notional_usd = profile.notional_usd * self._size
         moved: list[_Resting] = []
         for level in ladder:
             distance_usd = centre_usd * distance_bps * BPS

@@ -8,10 +8,10 @@ client's order trades when its turn comes.
 
 What a client can be filled by, and by nothing else:
 
-- a recorded trade at its price, after the crowd's orders ahead of it are used up; - a recorded trade through its
-price (the aggressor would have met the client first); - the recorded opposite side arriving at or beyond its price:
-an exchange never shows that book, the newcomer would have traded. It
-  does so with its whole amount once, then only with recorded growth: the same seller does not sell twice.
+- a recorded trade at its price, after the crowd's orders ahead of it are used up;
+- a recorded trade through its price (the aggressor would have met the client first);
+- the recorded opposite side arriving at or beyond its price: an exchange never shows that book, the newcomer would have
+  traded. It does so with its whole amount once, then only with recorded growth: the same seller does not sell twice.
 
 A trade by the other side's aggressor at a client's price, or its own side's best arriving there, fills nobody.
 """
