@@ -1,7 +1,8 @@
-"""A slow-decoded message as the record that the fast decoder fills, in plain Python: the meaning of ``feed/events.pxd``, spelled out.
+"""A slow-decoded message as the record that the fast decoder fills, in plain Python: the meaning of
+``feed/events.pxd``, spelled out.
 
-The fast decoder is compared with this, and cold frames of hot channels are loaded into the C records through it. Fixed point is
-in units of 1e-8; a member that is absent leaves 0 (an instrument -1), and its ``has`` bit is not set.
+The fast decoder is compared with this, and cold frames of hot channels are loaded into the C records through it. Fixed
+point is in units of 1e-8; a member that is absent leaves 0 (an instrument -1), and its ``has`` bit is not set.
 """
 
 from decimal import Decimal
@@ -298,7 +299,9 @@ def reply_record(reply: Reply, instruments: Symbols) -> Record:
 def as_record(
     message: Reply | Notification, channels: Symbols, instruments: Symbols, underlyings: Symbols
 ) -> tuple[int, Record]:
-    """Kind and record of ``message``; (0, {}) when it is of no hot channel in ``channels``, or a reply without an integer id of ours."""
+    """Kind and record of ``message``; (0, {}) when it is of no hot channel in ``channels``, or a reply without an
+    integer id of ours.
+    """
     if isinstance(message, Reply):
         if isinstance(message.id, bool) or not isinstance(message.id, int) or not 0 <= message.id < 2**64:
             return int(venue.Kind.SLOW), {}

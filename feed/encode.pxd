@@ -12,8 +12,8 @@ cdef enum InsertFlag:
     IMMEDIATE_OR_CANCEL = 8
     MARKET_ORDER = 16
 
-# Every method returns the size of the text at ``text_c()``, or -1 (nothing usable in the buffer): amounts and prices must be
-# positive (a quote side's amounts too), names plain, and the text must fit.
+# Every method returns the size of the text at ``text_c()``, or -1 (nothing usable in the buffer): amounts and prices
+# must be positive (a quote side's amounts too), names plain, and the text must fit.
 cdef class Encoder:
     cdef char* buffer_
     cdef Py_ssize_t capacity
@@ -32,10 +32,14 @@ cdef class Encoder:
     cdef Py_ssize_t amend_c(self, uint64_t request_id, uint64_t client_order_id, int64_t price_e8,
                             int64_t amount_e8) noexcept nogil
     cdef Py_ssize_t cancel_c(self, uint64_t request_id, uint64_t client_order_id) noexcept nogil
-    cdef Py_ssize_t cancel_by_order_id_c(self, uint64_t request_id, const char* order_id, Py_ssize_t length) noexcept nogil
-    cdef Py_ssize_t simple_c(self, uint64_t request_id, const char* method, Py_ssize_t length) noexcept nogil   # params {}
-    # mass_quote: begin, then for each instrument quote_instrument_c and one or both sides (n = 0 clears the side), then end.
+    cdef Py_ssize_t cancel_by_order_id_c(self, uint64_t request_id, const char* order_id,
+                                         Py_ssize_t length) noexcept nogil
+    # params {}
+    cdef Py_ssize_t simple_c(self, uint64_t request_id, const char* method, Py_ssize_t length) noexcept nogil
+    # mass_quote: begin, then for each instrument quote_instrument_c and one or both sides (n = 0 clears the side), then
+    # end.
     cdef void quote_begin_c(self) noexcept nogil
     cdef void quote_instrument_c(self, const char* instrument, Py_ssize_t length) noexcept nogil
     cdef void quote_side_c(self, bint buy, const int64_t* price_e8, const int64_t* amount_e8, int n) noexcept nogil
-    cdef Py_ssize_t quote_end_c(self, uint64_t request_id, const char* label, Py_ssize_t label_length, int flags) noexcept nogil
+    cdef Py_ssize_t quote_end_c(self, uint64_t request_id, const char* label, Py_ssize_t label_length,
+                                int flags) noexcept nogil

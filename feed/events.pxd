@@ -1,8 +1,8 @@
 """What comes in, as C records: one struct a hot channel, filled straight from the frame.
 
-Numbers named ``_e8`` are exact, in units of 1e-8; marks, indices and rates are doubles. ``has`` is a bit mask of the optional
-members that were there and not null. Names are resolved to indices by the decoder's symbol tables; -1 is "not one of ours".
-Owner: the thread of the decoder; a record is valid until the next decode.
+Numbers named ``_e8`` are exact, in units of 1e-8; marks, indices and rates are doubles. ``has`` is a bit mask of the
+optional members that were there and not null. Names are resolved to indices by the decoder's symbol tables; -1 is "not
+one of ours". Owner: the thread of the decoder; a record is valid until the next decode.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -19,7 +19,7 @@ cdef enum Kind:
     KIND_REPLY = 8            # reply to a request of ours with an integer id
 
 cdef enum:
-    BOOK_CHANGES_MAX = 8192   # level changes a side in one message; a larger one goes the slow way and is cut into pieces
+    BOOK_CHANGES_MAX = 8192   # level changes a side in one message; a larger one goes the slow way in pieces
     BOOK_TRADES_MAX = 1024
     TRADES_MAX = 1024
     ORDERS_MAX = 512

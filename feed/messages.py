@@ -1,8 +1,9 @@
 """Messages of the venue as typed Python values: what the slow decoder makes of a frame.
 
-Prices and amounts are exact ``Decimal``; marks, indices and rates are doubles; times are seconds since 1970. None: the member was not
-there, or null. Payloads of channels that a quoter does not use, and results of requests other than orders and quotes, stay plain
-JSON values (dict, list, str, int, Decimal, bool, None), checked as JSON only. Sections are the protocol's.
+Prices and amounts are exact ``Decimal``; marks, indices and rates are doubles; times are seconds since 1970. None: the
+member was not there, or null. Payloads of channels that a quoter does not use, and results of requests other than
+orders and quotes, stay plain JSON values (dict, list, str, int, Decimal, bool, None), checked as JSON only. Sections
+are the protocol's.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from decimal import Decimal
 
 
 class Malformed(Exception):
-    """A frame that is not a message of the venue: the reason, the path of the member at fault, and the frame's beginning."""
+    """A frame that is not a message of the venue: the reason, the path of the member at fault, and the frame's
+    beginning.
+    """
 
     def __init__(self, reason: str, path: str = "", excerpt: str = "") -> None:
         super().__init__(f"{path + ': ' if path else ''}{reason}{' in ' + excerpt if excerpt else ''}")

@@ -1,7 +1,9 @@
-"""Names to small integers: an open-addressing table that is filled once and then looked up straight in the frame's memory.
+"""Names to small integers: an open-addressing table that is filled once and then looked up straight in the frame's
+memory.
 
-Names are at most NAME_MAX printable ASCII bytes without quote and backslash, so a name that is found needs no further check.
-The table is at most half full: a probe ends at the first free slot. Owner: one thread fills it before any lookup; lookups change nothing.
+Names are at most NAME_MAX printable ASCII bytes without quote and backslash, so a name that is found needs no further
+check. The table is at most half full: a probe ends at the first free slot. Owner: one thread fills it before any
+lookup; lookups change nothing.
 """
 
 from libc.stdint cimport int32_t, uint32_t, uint64_t
@@ -77,7 +79,10 @@ cdef class SymbolTable:
         return -1
 
     def add(self, bytes name, int value):
-        """Add ``name``. Raises ValueError: a name that is there, empty, too long or not plain; a negative value; a full table."""
+        """Add ``name``.
+
+        Raises ValueError: a name that is there, empty, too long or not plain; a negative value; a full table.
+        """
         cdef int32_t slot
         cdef int32_t mask = self.capacity - 1
         cdef uint32_t hashed

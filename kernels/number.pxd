@@ -1,4 +1,7 @@
-"""Exact decimal text to fixed point, ticks and lots, and back. Fixed point is an int64 in units of 1e-8 (the venue's own precision)."""
+"""Exact decimal text to fixed point, ticks and lots, and back.
+
+Fixed point is an int64 in units of 1e-8 (the venue's own precision).
+"""
 
 from libc.stdint cimport int64_t
 

@@ -1,15 +1,15 @@
 """Exact decimal text to fixed point and back.
 
-Fixed point is a signed integer in units of 1e-8 (``_e8``), in ``[-(2**63 - 1), 2**63 - 1]``. Texts follow the JSON number grammar
-(RFC 8259 section 6). Nothing is ever rounded: what does not fit exactly is refused. ``parse_double`` rounds once, to nearest even.
-Owner thread: any, there is no state.
+Fixed point is a signed integer in units of 1e-8 (``_e8``), in ``[-(2**63 - 1), 2**63 - 1]``. Texts follow the JSON
+number grammar (RFC 8259 section 6). Nothing is ever rounded: what does not fit exactly is refused. ``parse_double``
+rounds once, to nearest even. Owner thread: any, there is no state.
 """
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport strtod
 from libc.string cimport memcpy
 
-from kernels.cursor cimport EXACT_DOUBLE_MAX, POW10, POW10_INT, read_uint64
+from kernels.cursor cimport EXACT_DOUBLE_MAX, POW10, POW10_INT
 
 cdef extern from *:
     """
@@ -34,7 +34,8 @@ cdef enum:
 cdef uint64_t INT64_MAX_ = 0x7FFFFFFFFFFFFFFFULL
 
 
-# A JSON number taken apart: (-1)**negative * mantissa * 10**exponent. Zeros at the end of the digits are in the exponent.
+# A JSON number taken apart: (-1)**negative * mantissa * 10**exponent. Zeros at the end of the digits are in the
+# exponent.
 cdef struct Decimal:
     uint64_t mantissa
     int exponent
@@ -125,7 +126,9 @@ cdef Py_ssize_t parse_e8(const char* text, const char* end, int64_t* value) noex
 
 
 cdef double quotient(uint64_t mantissa, int decimals) noexcept nogil:
-    """mantissa / 10**decimals to nearest even, for a positive mantissa and at most 19 decimals: long division of 128 by 64 bits."""
+    """mantissa / 10**decimals to nearest even, for a positive mantissa and at most 19 decimals: long division of 128 by
+    64 bits.
+    """
     cdef int shift = leading_zeros(mantissa)
     cdef uint64_t divisor = POW10_INT[decimals]
     cdef int scale = leading_zeros(divisor)
@@ -156,7 +159,8 @@ cdef double quotient(uint64_t mantissa, int decimals) noexcept nogil:
 cdef Py_ssize_t parse_double(const char* text, const char* end, double* value) noexcept nogil:
     """Nearest double of the number at ``text``; bytes consumed, or a ``NumberError``.
 
-    NUMBER_RANGE: an infinite result, a result that is zero or subnormal although the number is not zero, or more than DOUBLE_TEXT_MAX bytes.
+    NUMBER_RANGE: an infinite result, a result that is zero or subnormal although the number is not zero, or more than
+    DOUBLE_TEXT_MAX bytes.
     """
     cdef Decimal number
     cdef Py_ssize_t used
@@ -314,7 +318,10 @@ def uint64_to_text(unsigned long long value):
 
 
 def ticks_from_e8(int64_t value, int64_t tick_e8):
-    """``value`` in multiples of ``tick_e8`` (both in units of 1e-8), exact. Raises ValueError when it is not a multiple."""
+    """``value`` in multiples of ``tick_e8`` (both in units of 1e-8), exact.
+
+    Raises ValueError when it is not a multiple.
+    """
     if tick_e8 <= 0:
         raise ValueError(f"a tick must be positive, not {tick_e8}e-8")
     ticks, rest = divmod(int(value), int(tick_e8))

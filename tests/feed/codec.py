@@ -33,7 +33,10 @@ def new_decoder() -> Decoder:
 
 
 def differ(decoder: Decoder, frame: bytes) -> tuple[int, bool]:
-    """Decode fast and slowly and compare; the fast decoder's kind, and whether the slow one accepted. Raises AssertionError."""
+    """Decode fast and slowly and compare; the fast decoder's kind, and whether the slow one accepted.
+
+    Raises AssertionError.
+    """
     kind = decoder.decode(frame)
     fast = decoder.record(kind) if kind else None
     try:
