@@ -132,3 +132,5 @@ def test_levels(best: int, lots: list[int], factor: int, capacity: int, least: i
 def test_no_price_below_one_tick() -> None:
     assert written(10, "bid", [5, 5, 5], 1.0, 100, 1, 6) == [(10, 5), (4, 5)]
     assert written(0, "bid", [5, 5], 1.0, 100, 1, 6) == []
+    assert written(0, "ask", [5, 5], 1.0, 100, 1, 6) == [(6, 5)]
+    assert written(-6, "ask", [5, 5], 1.0, 100, 1, 6) == []

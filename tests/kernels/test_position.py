@@ -134,6 +134,7 @@ def test_money_adds_up_in_usd(deals: list[tuple[int, int, float, float]]) -> Non
         (1, kernels.TICKS_MAX + 1, 0.0, kernels.BAD_PRICE),
         (1, 100, math.nan, kernels.BAD_MONEY),
         (1, 100, math.inf, kernels.BAD_MONEY),
+        (1, 100, -math.inf, kernels.BAD_MONEY),
         (kernels.LOTS_MAX, 100, 0.0, kernels.TOO_MANY_LOTS),
         (kernels.LOTS_MAX + 1, 100, 0.0, kernels.TOO_MANY_LOTS),
         (-(2**63), 100, 0.0, kernels.TOO_MANY_LOTS),
@@ -165,6 +166,14 @@ def test_sums_stop_before_they_could_wrap() -> None:
     assert abs(cash) <= kernels.CASH_MAX
 
 
+@pytest.mark.parametrize("counter", ["bought_lots", "sold_lots"])
+def test_volume_stops_before_it_could_wrap(counter: str) -> None:
+    position = fresh()
+    position[counter] = kernels.VOLUME_MAX - kernels.LOTS_MAX
+    assert kernels.fill(position, 1 if counter == "bought_lots" else -1, 100, 0.0) == kernels.OK
+    assert kernels.fill(position, 1, 100, 0.0) == kernels.TOO_MANY_LOTS
+
+
 def test_corrupt_memory_is_refused_and_a_bad_price_has_no_value() -> None:
     position = fresh()
     for name, value in [("head", -1), ("head", 512), ("count", -1), ("count", 513)]:
@@ -175,5 +184,6 @@ def test_corrupt_memory_is_refused_and_a_bad_price_has_no_value() -> None:
     for ticks in (-1, kernels.TICKS_MAX + 1):
         assert kernels.unrealised_ticklots(position, ticks) == kernels.UNKNOWN_TICKLOTS
         assert math.isnan(kernels.equity_usd(position, ticks, 1.0, 1.0))
-    assert kernels.add_funding(position, math.nan) == kernels.BAD_MONEY
+    for amount in (math.nan, math.inf, -math.inf):
+        assert kernels.add_funding(position, amount) == kernels.BAD_MONEY
     assert position["funding_usd"] == 0.0

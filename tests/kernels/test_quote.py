@@ -258,9 +258,12 @@ def test_one_sided_and_empty_books_are_quoted_on() -> None:
         (quote.BAD_SIGMA, {"sigma_usd": math.nan}),
         (quote.BAD_SIGMA, {"sigma_usd": math.inf}),
         (quote.NOT_FINITE, {"drift_usd_s": math.nan}),
+        (quote.NOT_FINITE, {"drift_usd_s": math.inf}),
+        (quote.NOT_FINITE, {"drift_usd_s": -math.inf}),
         (quote.NOT_FINITE, {"drift_usd_s": 1e308, "sigma_usd": 1e-300}),
         (quote.CROSSED_BOOK, {"bid_ticks": 10, "bid_lots": 1, "ask_ticks": 10, "ask_lots": 1}),
         (quote.OUT_OF_RANGE, {"fair_usd": 1e12}),
+        (quote.OUT_OF_RANGE, {"fair_usd": 0.5 * quote.TICKS_MAX - 1.0, "sigma_usd": 50.0}),
         (quote.OUT_OF_RANGE, {"position_lots": 10**9, "sigma_usd": 100.0}),
     ],
 )
@@ -275,9 +278,9 @@ def test_refusals_are_codes_with_an_empty_target(code: int, values: dict[str, fl
 def test_an_unresolved_or_refused_model_is_refused() -> None:
     target = np.zeros(1, TARGET)[0]
     assert quote.quote(market(), np.zeros(1, MODEL)[0], target) == quote.NOT_RESOLVED
-    for levels in (-1, 0, 11):
+    for name, value in [("levels", -1), ("levels", 0), ("levels", 11), ("resolved_at_usd", 0.0), ("tick_usd", 0.0)]:
         model = resolved()
-        model["levels"] = levels
+        model[name] = value
         assert quote.quote(market(), model, target) == quote.NOT_RESOLVED
     model = resolved()
     assert resolve.resolve(np.zeros(1, resolve.settings_record.dtype)[0], 1.0, model) != resolve.OK

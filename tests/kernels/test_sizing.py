@@ -66,6 +66,12 @@ def test_fade_has_no_cliff() -> None:
     assert max(a - b for a, b in itertools.pairwise(factors)) < 1.01e-4
 
 
+def test_a_whole_factor_and_a_whole_capacity_take_nothing_away() -> None:
+    assert sizing.level_lots(300, 1.0, 300, 300) == 300
+    assert sizing.level_lots(300, 0.5, 300, 150) == 150
+    assert sizing.fade(0.0, 10.0, 1) == sizing.fade(-0.0, 10.0, -1) == 1.0
+
+
 def test_nothing_for_a_factor_that_is_none() -> None:
     for factor in (math.nan, -0.5, 1.5, math.inf, 0.0):
         assert sizing.level_lots(100, factor, 100, 1) == 0
