@@ -1,0 +1,297 @@
+"""The live loop: connects, keeps the core's timers, reconnects with backoff, and stops with no order left.
+
+It runs on one event loop and one thread. The core decides; this module only gives it time, tokens and connections, and
+acts on what it says of the connection (``wants_close``, ``fatal``).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from logging import Logger
+from typing import Any, Protocol
+
+from feed.backoff import Backoff
+
+TICK_S = 0.02
+"""Longest time between two looks at the core's timers and wishes."""
+
+STOP_TICK_S = 0.005
+CLOSE_S_MAX = 1.0
+CONNECT_S_MAX = 10.0
+
+
+class Core(Protocol):
+    """The deterministic core, as the loop sees it; times are monotonic ns."""
+
+    @property
+    def wants_token(self) -> bool:
+        """A login token is needed."""
+
+    @property
+    def deadline_ns(self) -> int:
+        """When ``on_timer`` is due."""
+
+    @property
+    def wants_close(self) -> str | None:
+        """Why the connection should be closed and made anew."""
+
+    @property
+    def fatal(self) -> str | None:
+        """Why no connection should be made again."""
+
+    @property
+    def stopped(self) -> bool:
+        """After ``operator("stop")``: no order is left, proven by the venue."""
+
+    @property
+    def orders_left(self) -> int:
+        """Orders still open, as the venue last told while stopping; -1: not told."""
+
+    @property
+    def mode(self) -> str:
+        """ACTIVE, REDUCING or HALTED."""
+
+    @property
+    def session(self) -> "Session":
+        """The session of the connection."""
+
+    def provide_token(self, token: str, now_ns: int) -> None:
+        """Give the token that ``wants_token`` asks for."""
+
+    def on_timer(self, now_ns: int) -> None:
+        """Act on every deadline that has passed."""
+
+    def operator(self, act: str, now_ns: int) -> None:
+        """``stop``, ``halt`` or ``resume``."""
+
+    def status(self) -> dict[str, Any]:
+        """Counters and state for people."""
+
+
+class Session(Protocol):
+    """The part of the session that the loop looks at."""
+
+    @property
+    def is_live(self) -> bool:
+        """Set-up is over; quotes may be sent."""
+
+
+class Connection(Protocol):
+    """An open connection of ``feed.transport``."""
+
+    async def wait_closed(self) -> object:
+        """Return when the connection is closed."""
+
+    def close(self, reason: str) -> None:
+        """Close in order."""
+
+    def abort(self, reason: str) -> None:
+        """Drop at once, which makes the venue cancel what it may."""
+
+
+class Cause(Enum):
+    """Why a run ended."""
+
+    STOPPED = "stopped"
+    TIME_IS_UP = "time is up"
+    FATAL = "refused"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why and how a run ended.
+
+    ``connected``: at least one connection was made. ``clean``: the venue said that no order is left. ``mode``: the mode
+    of the core when the end began.
+    """
+
+    cause: Cause
+    detail: str
+    connected: bool
+    clean: bool
+    mode: str
+
+
+class LiveLoop:
+    """Runs one core until it is told to stop.
+
+    Errors of the core itself end the run: an exception never leaves quotes up.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        connect: Callable[[], Awaitable[Connection]],
+        token: Callable[[], str],
+        now_ns: Callable[[], int],
+        backoff: Backoff,
+        log: Logger,
+        *,
+        on_live: Callable[[], None] = lambda: None,
+        attempts_max: int = 0,
+        stop_timeout_s: float = 5.0,
+        spin: bool = False,
+    ) -> None:
+        self._core = core
+        self._connect = connect
+        self._token = token
+        self._now_ns = now_ns
+        self._backoff = backoff
+        self._log = log
+        self._on_live = on_live
+        self._attempts_max = attempts_max
+        self._stop_timeout_s = stop_timeout_s
+        self._spin = spin
+        self._connection: Connection | None = None
+        self._connections = 0
+        self._failures = 0
+        self._ended: asyncio.Future[Cause] | None = None
+        self._detail = ""
+        self._finishing = False
+        self._aborted = False
+        self._timer: asyncio.Handle | None = None
+
+    async def run(self, seconds: float | None = None) -> Ending:
+        """Quote for ``seconds`` (None: until ``stop``), then stop in order."""
+        loop = asyncio.get_running_loop()
+        self._ended = loop.create_future()
+        clock = None if seconds is None else loop.call_later(seconds, self._end, Cause.TIME_IS_UP, "")
+        self._tick()
+        if self._spin:
+            loop.call_soon(self._spin_once)
+        keeper = loop.create_task(self._keep_connected())
+        keeper.add_done_callback(self._keeper_done)
+        try:
+            cause = await self._ended
+            mode = self._core.mode
+            clean = await self._finish()
+        finally:
+            self._finishing = True
+            if clock is not None:
+                clock.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+            keeper.remove_done_callback(self._keeper_done)
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+        if self._aborted:
+            cause = Cause.ABORTED
+        return Ending(cause, self._detail, self._connections > 0, clean, mode)
+
+    def stop(self) -> None:
+        """Stop in order: cancel everything, prove it, close. A second call drops the connection and ends at once."""
+        if self._ended is not None and self._ended.done():
+            self._aborted = True
+            self._abort("aborted by the operator")
+        else:
+            self._end(Cause.STOPPED, "")
+
+    def _end(self, cause: Cause, detail: str) -> None:
+        if self._ended is not None and not self._ended.done():
+            self._detail = detail
+            self._ended.set_result(cause)
+
+    def _abort(self, reason: str) -> None:
+        self._finishing = True
+        if self._connection is not None:
+            self._connection.abort(reason)
+
+    def _keeper_done(self, keeper: "asyncio.Task[None]") -> None:
+        """The connection's keeper has ended by itself; an exception of it ends the run."""
+        if not keeper.cancelled() and (error := keeper.exception()) is not None:
+            self._log.error("internal error", exc_info=error)
+            self._abort("internal error")
+            self._end(Cause.FAILED, f"internal error: {error!r}")
+
+    async def _keep_connected(self) -> None:
+        """Connect, wait for the end of the connection, pause, and again."""
+        while True:
+            reason = await self._one_connection()
+            if self._core.fatal is not None:
+                self._end(Cause.FATAL, self._core.fatal)
+                return
+            if self._attempts_max and self._failures >= self._attempts_max:
+                self._end(Cause.UNREACHABLE, f"{self._failures} attempts in a row failed, the last: {reason}")
+                return
+            pause_ns = self._backoff.pause_ns(self._now_ns())
+            if pause_ns is None:
+                self._end(Cause.UNREACHABLE, f"the hour's budget of attempts is used up, the last: {reason}")
+                return
+            self._log.warning("not connected", extra={"fields": {"reason": reason, "pause_s": pause_ns / 1e9}})
+            await asyncio.sleep(pause_ns / 1e9)
+
+    async def _one_connection(self) -> str:
+        """One connection from its start to its end; returns why it ended."""
+        try:
+            async with asyncio.timeout(CONNECT_S_MAX):
+                self._connection = await self._connect()
+        except (OSError, TimeoutError, EOFError, RuntimeError) as error:
+            self._failures += 1
+            return str(error) or type(error).__name__
+        self._connections += 1
+        self._log.info("connected", extra={"fields": {"connection": self._connections}})
+        try:
+            reason = await self._connection.wait_closed()
+        finally:
+            self._connection = None
+        self._failures += 1
+        return str(reason)
+
+    def _tick(self) -> None:
+        """Give the core its time and look at its wishes; arms itself again."""
+        if self._finishing:
+            return
+        try:
+            self._serve()
+        except Exception as error:  # the core must not raise; if it does, quotes come off by cancel-on-disconnect
+            self._log.exception("internal error")
+            self._abort("internal error")
+            self._end(Cause.FAILED, f"internal error: {error!r}")
+            return
+        wait_s = (self._core.deadline_ns - self._now_ns()) / 1e9
+        self._timer = asyncio.get_running_loop().call_later(min(max(wait_s, 0.0002), TICK_S), self._tick)
+
+    def _serve(self) -> None:
+        core, now_ns = self._core, self._now_ns()
+        if now_ns >= core.deadline_ns:
+            core.on_timer(now_ns)
+        if core.wants_token:
+            core.provide_token(self._token(), self._now_ns())
+        if core.fatal is not None:
+            self._end(Cause.FATAL, core.fatal)
+        elif (reason := core.wants_close) is not None and self._connection is not None:
+            self._log.warning("closing", extra={"fields": {"reason": reason}})
+            self._connection.abort(reason)
+        elif core.session.is_live:
+            self._failures = 0
+            self._backoff.live(now_ns)
+            self._on_live()
+
+    def _spin_once(self) -> None:
+        if not self._finishing:
+            asyncio.get_running_loop().call_soon(self._spin_once)
+
+    async def _finish(self) -> bool:
+        """Cancel everything and prove that nothing is left; True when proven within the time given."""
+        now_ns = self._now_ns()
+        deadline_ns = now_ns + int(self._stop_timeout_s * 1e9)
+        self._core.operator("stop", now_ns)
+        while not self._core.stopped and not self._finishing and self._now_ns() < deadline_ns:
+            await asyncio.sleep(STOP_TICK_S)
+        clean = self._core.orders_left == 0 and not self._finishing
+        connection, self._finishing = self._connection, True
+        if connection is not None:
+            if clean:
+                connection.close("stopped")
+            else:
+                connection.abort("stopped without proof that no order is left")
+            try:
+                async with asyncio.timeout(CLOSE_S_MAX):
+                    await connection.wait_closed()
+            except TimeoutError:
+                connection.abort("the peer does not close")
+        return clean

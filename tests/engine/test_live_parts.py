@@ -1,0 +1,202 @@
+"""Parts of the live application: status and summary, log and redaction, tuning, the exchange child, exit statuses."""
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.live.host import facts, hints
+from engine.live.latency import Latency
+from engine.live.local_exchange import ExchangeFailed, LocalExchange
+from engine.live.log import opened, redacted
+from engine.live.report import run_report
+from engine.live.status import StatusLine, status_line, summary
+from engine.live.tuning import Tuning
+from kernels.histogram import Histogram
+
+PEM = "-----BEGIN PRIVATE KEY-----\nMIIEcanary\n-----END PRIVATE KEY-----"
+JWT = "eyJhbGciOiJSUzUxMiJ9canary.eyJpYXQiOjE3MDAwMDAwMDB9canary.c2lnbmF0dXJlLWNhbmFyeQ"
+
+
+def core_status(**changes: Any) -> dict[str, Any]:
+    status = {
+        "mode": "ACTIVE",
+        "ticks": 12345,
+        "messages_sent": 40,
+        "quotes_sent": 200,
+        "fills": 3,
+        "position": {"BTC-PERPETUAL": 0.25, "ETH-PERPETUAL": 0.0},
+        "max_abs_position": {"BTC-PERPETUAL": 0.5, "ETH-PERPETUAL": 0.1},
+        "pnl_usd": 1.25,
+        "fees_usd": 0.5,
+        "funding_usd": 0.0,
+        "orders_left": 0,
+    }
+    return status | changes
+
+
+def reported(**changes: Any) -> dict[str, Any]:
+    latency = Histogram()
+    for value_ns in (2_000, 3_000, 90_000):
+        latency.record(value_ns)
+    return run_report(core_status(**changes), latency, reason="time is up", seconds=20.0, labels={"network": "local"})
+
+
+def test_the_report_has_the_promised_members() -> None:
+    report = reported()
+    for name in [
+        "ticks",
+        "messages_sent",
+        "quotes_sent",
+        "fills",
+        "position",
+        "max_abs_position",
+        "pnl_usd",
+        "fees_usd",
+        "orders_left",
+        "mode",
+    ]:
+        assert name in report
+    assert {"p50", "p99", "p999", "n"} <= set(report["latency_ns"]["tick_to_quote"])
+    assert (report["position"], report["max_abs_position"]) == (0.25, 0.5)
+    assert reported(orders_left=-1)["orders_left"] is None
+
+
+def test_the_status_line_holds_what_matters() -> None:
+    line = status_line(reported())
+    for part in (
+        "ACTIVE",
+        "ticks 12,345",
+        "quotes 200",
+        "fills 3",
+        "BTC-PERPETUAL +0.25",
+        "PnL +1.25 USD",
+        "p50 3.0 us",
+        "p99 90",
+    ):
+        assert part in line
+    assert "PnL -" in status_line(reported(pnl_usd=None))
+
+
+def test_the_summary_says_whether_orders_are_left() -> None:
+    assert "no order left" in summary(reported())
+    assert "ORDERS MAY BE LEFT (2)" in summary(reported(orders_left=2))
+    assert "ORDERS MAY BE LEFT (unknown)" in summary(reported(orders_left=-1))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_one_line_and_a_file_sees_lines() -> None:
+    terminal, plain = Terminal(), io.StringIO()
+    for stream in (terminal, plain):
+        line = StatusLine(stream)
+        line.show("one")
+        line.show("two")
+        line.note("note")
+        line.end()
+    assert terminal.getvalue() == "\r\x1b[Kone\r\x1b[Ktwo\nnote\n"
+    assert plain.getvalue() == "one\ntwo\nnote\n"
+
+
+def test_the_log_is_json_and_holds_no_secret(tmp_path: Path) -> None:
+    path = tmp_path / "quoter.log"
+    with opened(path, "info", 10_000) as log:
+        log.debug("hidden")
+        log.info("login", extra={"fields": {"key": PEM, "nested": {"token": [JWT]}, "n": 3}})
+        log.warning(f"Authorization: Bearer abcanary and {JWT} and \x1b[31m")
+        try:
+            raise ValueError(PEM)
+        except ValueError:
+            log.exception("failed")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["level"] for line in lines] == ["info", "warning", "error"]
+    assert lines[0]["n"] == 3
+    assert "canary" not in path.read_text()
+    assert "\x1b" not in lines[1]["event"]
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_redaction_leaves_ordinary_text_alone() -> None:
+    text = "BTC-PERPETUAL 60000.5 x 0.25 at 2026-01-01T00:00:00 wss://thalex.com/ws/api/v2"
+    assert redacted(text) == text
+
+
+def test_a_full_log_queue_drops_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.live.log.QUEUE_LINES_MAX", 2)
+    monkeypatch.setattr(logging.handlers.QueueListener, "start", lambda self: None)
+    monkeypatch.setattr(logging.handlers.QueueListener, "stop", lambda self: None)
+    with opened(tmp_path / "a.log", "info", 10_000) as log:
+        for _ in range(5):
+            log.info("line")
+        handler = log.handlers[0]
+        assert handler.dropped == 3  # type: ignore[attr-defined]
+
+
+def test_a_processor_that_does_not_exist_is_refused() -> None:
+    (problem,) = Tuning(cpu=4096).problems()
+    assert str(problem).startswith("--cpu = 4096: this process may not use that processor (allowed: one of ")
+    assert Tuning(cpu=min(os.sched_getaffinity(0))).problems() == []
+
+
+def test_host_facts_are_read() -> None:
+    found = facts()
+    assert found["cpus"]
+    assert any("governor powersave" in hint for hint in hints(found | {"governor": "powersave"}))
+
+
+def test_an_exchange_that_does_not_start_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ExchangeFailed, match=r"did not start: .*no-such"):
+        LocalExchange(["--market", str(tmp_path / "no-such")])
+
+
+def test_a_child_ends_when_its_parent_is_killed() -> None:
+    child = (
+        "import sys, time; from engine.live.parent import die_with\n"
+        "print(die_with(int(sys.argv[1])), flush=True); time.sleep(60)"
+    )
+    parent = (
+        "import os, subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {child!r}, str(os.getpid())], stdout=subprocess.PIPE)\n"
+        "print(child.pid, child.stdout.readline().decode(), flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid, tied = process.stdout.readline().split()
+        process.kill()
+        process.wait()
+    assert tied == "True"
+    for _ in range(200):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().split()[2]
+        except FileNotFoundError:
+            return
+        if state == "Z":
+            return
+        subprocess.run(["sleep", "0.02"], check=True)
+    pytest.fail(f"child {pid} outlived its parent")
+
+
+def test_latency_counts_what_a_live_session_wrote() -> None:
+    latency = Latency()
+    for rounds in (1, 2):
+        latency.connecting()
+        latency.current.record(5_000_000)  # a set-up reply
+        assert latency.total().count == (rounds - 1) * 2
+        latency.live()
+        latency.current.record(1_000)
+        latency.live()
+        latency.current.record(2_000)
+    assert latency.total().count == 4
+    assert latency.total().max < 3_000
+    latency.connecting()
+    latency.connecting()
+    assert latency.total().count == 4
