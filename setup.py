@@ -34,6 +34,10 @@ MODULES = [
     "feed.outbox",
     "feed.transport",
     "engine.core.orders",
+    "engine.core.requests",
+    "engine.core.instrument",
+    "engine.core.quoter",
+    "engine.core.reports",
     "engine.core.risk",
     "engine.core.step",
 ]

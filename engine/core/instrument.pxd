@@ -1,0 +1,70 @@
+"""What the core knows of one instrument. Owner: the core's thread."""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+from engine.core.orders cimport OrderTable
+from feed.events cimport BookUpdate, Lwt, Ticker
+from kernels.book cimport Book
+from kernels.records cimport Market, Model, Position, Settings, Target, Volatility, volatility_fn
+
+cdef enum Pull:                  # why an instrument is not quoted; 0: it is
+    PULL_NONE = 0
+    PULL_NOT_READY = 1           # ticks and lots not known yet, or the session is not live
+    PULL_NO_BOOK = 2             # no snapshot yet, or the book lost its consistency
+    PULL_STALE = 3
+    PULL_CROSSED = 4
+    PULL_ONE_SIDED = 5
+    PULL_NO_REFERENCE = 6        # neither mark nor index
+    PULL_MODEL = 7               # the model has no answer
+    PULL_MODE = 8
+    PULL_UNPROTECTED = 9         # market-maker protection is not armed
+    PULL_UNKNOWN_ORDERS = 10     # orders whose fate is unknown are being cleared up
+    PULL_COOLDOWN = 11           # after protection fired
+    PULL_CODES = 12
+
+cdef class Instrument:
+    cdef readonly int32_t index
+    cdef readonly bytes name
+    cdef readonly str product
+    cdef const char* name_
+    cdef int32_t name_length
+    cdef readonly int64_t tick_e8          # 0: not known yet
+    cdef readonly int64_t lot_e8
+    cdef Book book
+    cdef readonly bint book_synced
+    cdef readonly bint wants_resync
+    cdef double book_time_s
+    cdef int64_t book_ns                   # receive times; 0: never
+    cdef int64_t ticker_ns
+    cdef double mark_usd                   # NaN: not known
+    cdef double index_usd
+    cdef double funding_mark               # of the last ticker, NaN: not known
+    cdef double funding_day
+    cdef Settings settings
+    cdef Model model
+    cdef Market market
+    cdef Target target
+    cdef Volatility volatility
+    cdef Position position
+    cdef int64_t reported_lots             # position of record, as the venue last told it
+    cdef int64_t mismatch_since_ns         # 0: position of record and fills agree
+    cdef bint has_reported
+    cdef bint dirty
+    cdef int32_t pull
+    cdef uint64_t in_flight                # id of the mass quote in flight, 0: none
+    cdef uint64_t cleared_by               # id of the last request that cleared both sides, 0: quotes may be resting
+    cdef int64_t last_change_ns
+    cdef int64_t hold_until_ns             # cool-down
+    cdef readonly int64_t ticks
+    cdef readonly int64_t fills
+    cdef readonly int64_t quotes
+    cdef int64_t own_ticks_[64]
+    cdef int64_t own_lots_[64]
+    cdef int64_t pulls_[12]
+    cdef int64_t max_abs_lots
+
+    cdef int32_t apply_book_c(self, BookUpdate* update, int64_t now_ns) noexcept nogil
+    cdef void apply_ticker_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
+    cdef void observe_c(self, OrderTable table, volatility_fn volatility, int64_t now_ns) noexcept nogil
+    cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil
+    cdef double pnl_usd_c(self) noexcept nogil

@@ -1,0 +1,233 @@
+"""State of one instrument: book, references, model records, position."""
+
+from libc.math cimport INFINITY, NAN, floor, isfinite
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+from engine.core.orders cimport SLOT_FREE, OrderTable
+from feed.events cimport (
+    TICKER_FUNDING_MARK, BookUpdate, LevelChange, Ticker,
+)
+from kernels.book cimport BOOK_OK, Book
+from kernels.records cimport Market, Model, Position, Settings, Target, Volatility, volatility_fn
+
+from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
+
+PULLS = {
+    PULL_NONE: "quoting", PULL_NOT_READY: "not ready", PULL_NO_BOOK: "no consistent book", PULL_STALE: "stale data",
+    PULL_CROSSED: "crossed book", PULL_ONE_SIDED: "one-sided book", PULL_NO_REFERENCE: "no mark or index", PULL_MODEL: "model refuses",
+    PULL_MODE: "mode", PULL_UNPROTECTED: "protection not armed", PULL_UNKNOWN_ORDERS: "orders of unknown fate", PULL_COOLDOWN: "cool-down",
+}
+
+cdef enum:
+    SETTLEMENT_S = 28800         # daily settlement 08:00 UTC: funding_mark starts again from zero (protocol section 11)
+    DAY_S = 86400
+
+
+cdef class Instrument:
+    """One quoted instrument. ``settings`` and ``volatility``: the plan's records, copied."""
+
+    def __cinit__(self, int32_t index, bytes name, settings, volatility):
+        self.index = index
+        self.name = name
+        self.product = ""
+        self.name_ = name
+        self.name_length = len(name)
+        self.book = Book(16384)
+        self.mark_usd = NAN
+        self.index_usd = NAN
+        self.funding_mark = NAN
+        self.pull = PULL_NOT_READY
+        cdef const unsigned char[::1] raw = np.ascontiguousarray(settings).view(np.uint8).reshape(-1)
+        memcpy(&self.settings, &raw[0], sizeof(Settings))
+        raw = np.ascontiguousarray(volatility).view(np.uint8).reshape(-1)
+        memcpy(&self.volatility, &raw[0], sizeof(Volatility))
+
+    def configure(self, int64_t tick_e8, int64_t lot_e8, int64_t min_lots, str product) -> None:
+        """Take the grid that the venue told. Raises ValueError for a grid that is none."""
+        if tick_e8 <= 0 or lot_e8 <= 0 or min_lots <= 0:
+            raise ValueError(f"{self.name.decode()}: tick {tick_e8}e-8, lot {lot_e8}e-8, minimum {min_lots} lots must be positive")
+        if self.tick_e8 and (tick_e8 != self.tick_e8 or lot_e8 != self.lot_e8) and self.position.fills:
+            raise ValueError(f"{self.name.decode()}: the grid changed while a position was counted on the old one")
+        self.tick_e8 = tick_e8
+        self.lot_e8 = lot_e8
+        self.product = product
+        self.settings.tick_usd = tick_e8 / 1e8
+        self.settings.lot_contracts = lot_e8 / 1e8
+        self.settings.min_lots = min_lots
+        self.model.resolved_at_usd = 0.0
+
+    def unsync(self) -> None:
+        """Forget the book and the references: a new connection begins with none."""
+        self.book.clear_c()
+        self.book_synced = False
+        self.wants_resync = False
+        self.book_time_s = 0.0
+        self.book_ns = 0
+        self.ticker_ns = 0
+        self.in_flight = 0
+        self.cleared_by = 0
+        self.pull = PULL_NOT_READY
+
+    cdef int32_t apply_book_c(self, BookUpdate* update, int64_t now_ns) noexcept nogil:
+        """Apply one message; 0, or 1 when the book is no longer consistent and must be asked for anew.
+
+        Totals over all levels are the only checksum the venue gives (protocol section 8.5).
+        """
+        cdef int32_t i, code = BOOK_OK
+        if self.tick_e8 == 0:
+            return 0
+        if update.snapshot:
+            self.book.clear_c()
+            self.book_synced = True
+            self.wants_resync = False
+        elif not self.book_synced:
+            return 0
+        elif update.time_s < self.book_time_s:
+            self.book_synced = False
+            return 1
+        self.book_time_s = update.time_s
+        for i in range(update.bids):
+            code |= self._level_c(True, &update.bid[i])
+        for i in range(update.asks):
+            code |= self._level_c(False, &update.ask[i])
+        if code == BOOK_OK and update.has_totals:
+            if (self.book.total_bid_lots * self.lot_e8 != update.total_bid_e8
+                    or self.book.total_ask_lots * self.lot_e8 != update.total_ask_e8):
+                code = 1
+        if code != BOOK_OK:
+            self.book_synced = False
+            return 1
+        self.book_ns = now_ns
+        self.ticks += 1
+        self.dirty = True
+        return 0
+
+    cdef int32_t _level_c(self, bint bid, LevelChange* change) noexcept nogil:
+        if change.price_e8 % self.tick_e8 or change.amount_e8 % self.lot_e8:
+            return 1
+        return self.book.apply_c(bid, change.price_e8 // self.tick_e8, change.amount_e8 // self.lot_e8)
+
+    cdef void apply_ticker_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil:
+        """Mark, index and funding. Funding accrues as the change of ``funding_mark`` on the position held (protocol section 11)."""
+        cdef double day
+        self.mark_usd = ticker.mark_price
+        self.index_usd = ticker.index
+        if ticker.has & TICKER_FUNDING_MARK:
+            day = floor((ticker.mark_timestamp_s - SETTLEMENT_S) / DAY_S)
+            if isfinite(self.funding_mark) and self.tick_e8:
+                if day != self.funding_day:
+                    self.funding_mark = 0.0
+                self.position.funding_usd += (
+                    (ticker.funding_mark - self.funding_mark) * self.position.lots * self.settings.lot_contracts)
+            self.funding_mark = ticker.funding_mark
+            self.funding_day = day
+        self.ticker_ns = now_ns
+        self.ticks += 1
+        self.dirty = True
+
+    cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil:
+        """Fill ``market`` with the book of others; PULL_NONE, or why there is nothing to quote on."""
+        cdef int32_t i, count, side, slot
+        cdef int64_t ticks, lots
+        cdef Market* market = &self.market
+        market.now_ns = now_ns
+        market.fair_usd = NAN
+        if self.tick_e8 == 0:
+            return PULL_NOT_READY
+        if not self.book_synced:
+            return PULL_NO_BOOK
+        if self.ticker_ns == 0 or now_ns - self.ticker_ns > stale_ns:
+            return PULL_STALE
+        for side in range(1, -2, -2):
+            count = table.count_c(self.index, side)
+            for i in range(count):
+                slot = table.at_c(self.index, side, i)
+                self.own_ticks_[i] = table.slot_[slot].price_ticks
+                self.own_lots_[i] = table.slot_[slot].lots - table.slot_[slot].filled_lots
+            if not self.book.best_of_others_c(side > 0, self.own_ticks_, self.own_lots_, count, &ticks, &lots):
+                ticks = 0
+                lots = 0
+            if side > 0:
+                market.bid_ticks = ticks
+                market.bid_lots = lots
+            else:
+                market.ask_ticks = ticks
+                market.ask_lots = lots
+        market.position_lots = self.position.lots
+        market.mark_usd = self.mark_usd
+        market.index_usd = self.index_usd
+        if market.bid_lots == 0 or market.ask_lots == 0:
+            return PULL_ONE_SIDED
+        if market.bid_ticks >= market.ask_ticks:
+            return PULL_CROSSED
+        market.fair_usd = 0.5 * (market.bid_ticks + market.ask_ticks) * self.settings.tick_usd
+        return PULL_NONE
+
+    cdef void observe_c(self, OrderTable table, volatility_fn volatility, int64_t now_ns) noexcept nogil:
+        """Feed the volatility estimator with the price just seen."""
+        if isfinite(self.market.fair_usd):
+            self.market.sigma_usd = volatility(&self.volatility, self.market.fair_usd, now_ns)
+
+    cdef double pnl_usd_c(self) noexcept nogil:
+        """Realised and unrealised at the fair price (mark when there is none), less fees, plus funding."""
+        cdef double price = self.market.fair_usd
+        cdef double unit = self.settings.tick_usd * self.settings.lot_contracts
+        if not isfinite(price):
+            price = self.mark_usd
+        if not isfinite(price) or self.tick_e8 == 0:
+            price = 0.0 if self.position.lots == 0 else NAN
+        return (self.position.cash_ticklots * unit + self.position.lots * self.settings.lot_contracts * price
+                - self.position.fees_usd + self.position.funding_usd)
+
+    def rebase(self, int64_t lots, double price_usd) -> None:
+        """Start from a position held before: booked at ``price_usd``, with no profit."""
+        memset(&self.position, 0, sizeof(Position))
+        self.position.lots = lots
+        self.base_at(lots, price_usd)
+
+    def base_at(self, int64_t lots, double price_usd) -> None:
+        """One FIFO lot that holds the whole opening position at ``price_usd`` (rounded to the grid)."""
+        cdef int64_t ticks = <int64_t>(price_usd / self.settings.tick_usd + 0.5)
+        self.position.cash_ticklots = -lots * ticks
+        if lots:
+            self.position.count = 1
+            self.position.head = 0
+            self.position.fifo_lots[0] = abs(lots)
+            self.position.fifo_ticks[0] = ticks
+
+    def records(self) -> dict:
+        """Copies of the model's records, by name, as NumPy structured scalars: what a quote was made of."""
+        result = {}
+        for name, dtype, address in (
+            ("settings", SETTINGS, <size_t>&self.settings), ("model", MODEL, <size_t>&self.model),
+            ("market", MARKET, <size_t>&self.market), ("target", TARGET, <size_t>&self.target),
+            ("volatility", VOLATILITY, <size_t>&self.volatility), ("position", POSITION, <size_t>&self.position),
+        ):
+            result[name] = np.frombuffer((<char*><size_t>address)[:dtype.itemsize], dtype=dtype)[0]
+        return result
+
+    def status(self) -> dict:
+        """Numbers for people: prices in USD, sizes in contracts."""
+        cdef double lot = self.settings.lot_contracts
+        return {
+            "position": self.position.lots * lot,
+            "max_abs_position": self.max_abs_lots * lot,
+            "pnl_usd": self.pnl_usd_c(),
+            "realised_usd": self.position.realised_ticklots * lot * self.settings.tick_usd,
+            "fees_usd": self.position.fees_usd,
+            "funding_usd": self.position.funding_usd,
+            "fair_usd": self.market.fair_usd if isfinite(self.market.fair_usd) else None,
+            "mark_usd": self.mark_usd if isfinite(self.mark_usd) else None,
+            "sigma_usd": self.market.sigma_usd,
+            "reservation_usd": self.target.reservation_usd,
+            "bid_usd": self.target.bid_ticks[0] * self.settings.tick_usd if self.target.bid_count else None,
+            "ask_usd": self.target.ask_ticks[0] * self.settings.tick_usd if self.target.ask_count else None,
+            "why": PULLS[self.pull],
+            "ticks": self.ticks,
+            "fills": self.fills,
+            "quotes": self.quotes,
+            "volume": (self.position.bought_lots + self.position.sold_lots) * lot,
+        }

@@ -1,0 +1,70 @@
+"""Every order that may still trade at the venue, as the core believes it. Owner: the core's thread.
+
+A slot is taken before the first byte of its request is written and freed only by proof: a terminal report, a definitive rejection,
+or the proven end of the session that held it. Until then its size counts.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+cdef enum:
+    SLOTS = 4096                 # all instruments; a client order id carries its slot in the low 12 bits
+    SIDE_SLOTS = 64              # one side of one instrument: 10 levels live, 10 in flight, and room for late reports
+    CLOSED_MEMORY = 1024         # order ids that ended lately, so that a late report does not reopen them
+
+cdef enum SlotState:
+    SLOT_FREE = 0
+    SLOT_PENDING = 1             # insert sent, no word yet
+    SLOT_LIVE = 2
+    SLOT_AMENDING = 3            # amend sent: old and new both possible
+    SLOT_CANCELLING = 4          # cancel sent: still possible
+    SLOT_UNKNOWN = 5             # its fate was lost: counts until proven
+
+cdef struct Slot:
+    int32_t state
+    int32_t instrument
+    int32_t side                 # +1 buy, -1 sell
+    int32_t level                # index in the ladder, orders mode
+    int32_t quote                # 1: level of a mass quote
+    int32_t order_id_length      # 0: not told yet
+    int64_t price_ticks
+    int64_t lots                 # original size
+    int64_t filled_lots
+    int64_t amend_ticks          # AMENDING: the price and original size asked for
+    int64_t amend_lots
+    int64_t sent_ns              # of the last request about it
+    int64_t doubled_until_ns     # a mass quote repeated this level: until then it may have traded and been put back
+    uint64_t client_order_id
+    uint64_t request             # hot request number that last touched it
+    char order_id[40]
+
+cdef class OrderTable:
+    cdef readonly int32_t instruments
+    cdef readonly int32_t used
+    cdef readonly uint64_t next_client_number
+    cdef readonly uint64_t adopted        # orders of this session that no request of ours explains
+    cdef readonly uint64_t late           # reports on orders that had already ended
+    cdef Slot* slot_
+    cdef int32_t* free_
+    cdef int32_t* side_slot_              # [instrument][side 0 buy, 1 sell][SIDE_SLOTS]
+    cdef int32_t* side_count_
+    cdef uint64_t* closed_
+    cdef int32_t closed_head
+
+    cdef inline int32_t count_c(self, int32_t instrument, int32_t side) noexcept nogil:
+        return self.side_count_[instrument * 2 + (1 if side < 0 else 0)]
+
+    cdef inline int32_t at_c(self, int32_t instrument, int32_t side, int32_t i) noexcept nogil:
+        return self.side_slot_[(instrument * 2 + (1 if side < 0 else 0)) * SIDE_SLOTS + i]
+
+    cdef int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil
+    cdef void close_c(self, int32_t slot) noexcept nogil
+    cdef int64_t exposure_of_c(self, int32_t slot, int64_t now_ns) noexcept nogil
+    cdef int64_t exposure_c(self, int32_t instrument, int32_t side, int64_t now_ns) noexcept nogil
+    cdef int32_t by_client_id_c(self, uint64_t client_order_id) noexcept nogil
+    cdef int32_t by_order_id_c(self, int32_t instrument, int32_t side, const char* order_id, int32_t length) noexcept nogil
+    cdef int32_t pending_at_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots) noexcept nogil
+    cdef bint closed_lately_c(self, const char* order_id, int32_t length) noexcept nogil
+    cdef int64_t best_c(self, int32_t instrument, int32_t side) noexcept nogil
+    cdef int32_t unsettled_c(self, int32_t instrument, int32_t side) noexcept nogil
+    cdef void forget_all_c(self) noexcept nogil
+    cdef void doubt_all_c(self) noexcept nogil

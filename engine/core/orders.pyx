@@ -1,0 +1,222 @@
+"""Order table: slots, look-ups and the exposure that they may still become."""
+
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp, memset
+
+STATES = {
+    SLOT_FREE: "free", SLOT_PENDING: "pending", SLOT_LIVE: "live",
+    SLOT_AMENDING: "amending", SLOT_CANCELLING: "cancelling", SLOT_UNKNOWN: "unknown",
+}
+
+cdef enum:
+    SLOT_BITS = 12
+
+cdef uint64_t _hash(const char* text, int32_t length) noexcept nogil:
+    """FNV-1a, 64 bit; order ids are opaque strings (protocol section 3)."""
+    cdef uint64_t value = 14695981039346656037ULL
+    cdef int32_t i
+    for i in range(length):
+        value = (value ^ <unsigned char>text[i]) * 1099511628211ULL
+    return value
+
+
+cdef class OrderTable:
+    """Slots of all orders that may still trade.
+
+    ``instruments``: how many instruments are quoted. Raises MemoryError when the table cannot be allocated.
+    """
+
+    def __cinit__(self, int32_t instruments):
+        cdef int32_t i
+        self.instruments = instruments
+        self.slot_ = <Slot*>calloc(SLOTS, sizeof(Slot))
+        self.free_ = <int32_t*>calloc(SLOTS, sizeof(int32_t))
+        self.side_slot_ = <int32_t*>calloc(instruments * 2 * SIDE_SLOTS, sizeof(int32_t))
+        self.side_count_ = <int32_t*>calloc(instruments * 2, sizeof(int32_t))
+        self.closed_ = <uint64_t*>calloc(CLOSED_MEMORY, sizeof(uint64_t))
+        if not (self.slot_ and self.free_ and self.side_slot_ and self.side_count_ and self.closed_):
+            raise MemoryError("order table")
+        for i in range(SLOTS):
+            self.free_[i] = SLOTS - 1 - i
+        self.next_client_number = 1
+
+    def __dealloc__(self):
+        free(self.slot_)
+        free(self.free_)
+        free(self.side_slot_)
+        free(self.side_count_)
+        free(self.closed_)
+
+    cdef int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil:
+        """Take a slot for an order about to be sent; -1 when a bound is reached (then nothing may be sent)."""
+        cdef int32_t index, key = instrument * 2 + (1 if side < 0 else 0)
+        cdef Slot* slot
+        if self.used >= SLOTS or self.side_count_[key] >= SIDE_SLOTS:
+            return -1
+        index = self.free_[SLOTS - 1 - self.used]
+        self.used += 1
+        slot = &self.slot_[index]
+        memset(slot, 0, sizeof(Slot))
+        slot.state = SLOT_PENDING
+        slot.instrument = instrument
+        slot.side = side
+        slot.price_ticks = price_ticks
+        slot.lots = lots
+        slot.sent_ns = now_ns
+        # The number never repeats in the life of the table, so a client order id is unique although slots are reused.
+        slot.client_order_id = (self.next_client_number << SLOT_BITS) | <uint64_t>index
+        self.next_client_number += 1
+        self.side_slot_[key * SIDE_SLOTS + self.side_count_[key]] = index
+        self.side_count_[key] += 1
+        return index
+
+    cdef void close_c(self, int32_t index) noexcept nogil:
+        """Free a slot whose order is proven to be over, and remember its order id."""
+        cdef Slot* slot = &self.slot_[index]
+        cdef int32_t key = slot.instrument * 2 + (1 if slot.side < 0 else 0)
+        cdef int32_t i, count = self.side_count_[key]
+        cdef int32_t* slots = self.side_slot_ + key * SIDE_SLOTS
+        if slot.state == SLOT_FREE:
+            return
+        if slot.order_id_length:
+            self.closed_[self.closed_head] = _hash(slot.order_id, slot.order_id_length)
+            self.closed_head = (self.closed_head + 1) % CLOSED_MEMORY
+        slot.state = SLOT_FREE
+        for i in range(count):
+            if slots[i] == index:
+                slots[i] = slots[count - 1]
+                self.side_count_[key] = count - 1
+                break
+        self.used -= 1
+        self.free_[SLOTS - 1 - self.used] = index
+
+    cdef int64_t exposure_of_c(self, int32_t index, int64_t now_ns) noexcept nogil:
+        """Lots this order may still trade, in the worst of the cases that are possible."""
+        cdef Slot* slot = &self.slot_[index]
+        cdef int64_t worst = slot.lots
+        if slot.state == SLOT_FREE:
+            return 0
+        if slot.amend_lots > worst and slot.state != SLOT_PENDING:
+            worst = slot.amend_lots
+        worst -= slot.filled_lots
+        if slot.doubled_until_ns > now_ns:
+            worst += slot.lots
+        return worst if worst > 0 else 0
+
+    cdef int64_t exposure_c(self, int32_t instrument, int32_t side, int64_t now_ns) noexcept nogil:
+        """Lots that one side of an instrument may still trade: live, in flight and unknown together."""
+        cdef int32_t i
+        cdef int64_t total = 0
+        for i in range(self.count_c(instrument, side)):
+            total += self.exposure_of_c(self.at_c(instrument, side, i), now_ns)
+        return total
+
+    cdef int32_t by_client_id_c(self, uint64_t client_order_id) noexcept nogil:
+        """Slot of a client order id of ours, or -1."""
+        cdef int32_t index = <int32_t>(client_order_id & (SLOTS - 1))
+        if self.slot_[index].state != SLOT_FREE and self.slot_[index].client_order_id == client_order_id:
+            return index
+        return -1
+
+    cdef int32_t by_order_id_c(self, int32_t instrument, int32_t side, const char* order_id, int32_t length) noexcept nogil:
+        """Slot of a venue order id on one side, or -1."""
+        cdef int32_t i, index
+        for i in range(self.count_c(instrument, side)):
+            index = self.at_c(instrument, side, i)
+            if self.slot_[index].order_id_length == length and memcmp(self.slot_[index].order_id, order_id, length) == 0:
+                return index
+        return -1
+
+    cdef int32_t pending_at_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots) noexcept nogil:
+        """Oldest quote level in flight with exactly this price and size, or -1: a first report names neither request nor level."""
+        cdef int32_t i, index, found = -1
+        cdef Slot* slot
+        for i in range(self.count_c(instrument, side)):
+            index = self.at_c(instrument, side, i)
+            slot = &self.slot_[index]
+            if (slot.quote and slot.order_id_length == 0 and slot.price_ticks == price_ticks and slot.lots == lots
+                    and (found < 0 or slot.request < self.slot_[found].request)):
+                found = index
+        return found
+
+    cdef bint closed_lately_c(self, const char* order_id, int32_t length) noexcept nogil:
+        """Whether an order id is among the last that ended."""
+        cdef uint64_t value = _hash(order_id, length)
+        cdef int32_t i
+        for i in range(CLOSED_MEMORY):
+            if self.closed_[i] == value:
+                return True
+        return False
+
+    cdef int64_t best_c(self, int32_t instrument, int32_t side) noexcept nogil:
+        """Most aggressive price that an own order of a side may have: highest bid (0: none), lowest ask (INT64_MAX: none)."""
+        cdef int64_t best = 0 if side > 0 else INT64_MAX
+        cdef int32_t i
+        cdef Slot* slot
+        for i in range(self.count_c(instrument, side)):
+            slot = &self.slot_[self.at_c(instrument, side, i)]
+            if side > 0:
+                best = max(best, slot.price_ticks)
+                if slot.amend_lots:
+                    best = max(best, slot.amend_ticks)
+            else:
+                best = min(best, slot.price_ticks)
+                if slot.amend_lots:
+                    best = min(best, slot.amend_ticks)
+        return best
+
+    cdef int32_t unsettled_c(self, int32_t instrument, int32_t side) noexcept nogil:
+        """How many orders of a side are not plainly live."""
+        cdef int32_t i, total = 0
+        for i in range(self.count_c(instrument, side)):
+            if self.slot_[self.at_c(instrument, side, i)].state != SLOT_LIVE:
+                total += 1
+        return total
+
+    cdef void forget_all_c(self) noexcept nogil:
+        """Free every slot: only after the venue has shown that the session holds no order."""
+        cdef int32_t i
+        for i in range(SLOTS):
+            if self.slot_[i].state != SLOT_FREE:
+                self.close_c(i)
+
+    cdef void doubt_all_c(self) noexcept nogil:
+        """After a lost connection nothing is believed live; everything still counts."""
+        cdef int32_t i
+        for i in range(SLOTS):
+            if self.slot_[i].state != SLOT_FREE:
+                self.slot_[i].state = SLOT_UNKNOWN
+
+    def open(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns=0) -> int:
+        """Python twin of ``open_c``. Raises IndexError for an instrument that does not exist."""
+        if not 0 <= instrument < self.instruments:
+            raise IndexError(f"instrument {instrument} of {self.instruments}")
+        return self.open_c(instrument, side, price_ticks, lots, now_ns)
+
+    def close(self, int32_t slot) -> None:
+        """Python twin of ``close_c``."""
+        if not 0 <= slot < SLOTS:
+            raise IndexError(f"slot {slot} of {SLOTS}")
+        self.close_c(slot)
+
+    def exposure(self, int32_t instrument, int32_t side, int64_t now_ns=0) -> int:
+        """Lots that a side may still trade."""
+        if not 0 <= instrument < self.instruments:
+            raise IndexError(f"instrument {instrument} of {self.instruments}")
+        return self.exposure_c(instrument, side, now_ns)
+
+    def orders(self) -> list:
+        """Every order believed possible, as dicts; for status, tests and tools."""
+        cdef int32_t i
+        cdef Slot* slot
+        result = []
+        for i in range(SLOTS):
+            slot = &self.slot_[i]
+            if slot.state != SLOT_FREE:
+                result.append({
+                    "slot": i, "state": STATES[slot.state], "instrument": slot.instrument, "side": slot.side,
+                    "price_ticks": slot.price_ticks, "lots": slot.lots, "filled_lots": slot.filled_lots,
+                    "client_order_id": slot.client_order_id, "order_id": slot.order_id[:slot.order_id_length].decode("ascii", "replace"),
+                })
+        return result

@@ -1,0 +1,41 @@
+"""The gate: the only way to the encoder for anything that can add to exposure. Owner: the core's thread."""
+
+from libc.stdint cimport int32_t, int64_t
+
+from engine.core.orders cimport OrderTable
+
+cdef enum GateCode:
+    GATE_PASS = 0
+    GATE_WORST_CASE = 1       # position plus everything that may still trade would pass the limit
+    GATE_ORDER_SIZE = 2
+    GATE_PRICE = 3            # not a positive price on the grid
+    GATE_COLLAR = 4           # too far from mark or index
+    GATE_NO_REFERENCE = 5     # neither mark nor index is known: fail closed
+    GATE_SELF_CROSS = 6       # would meet an own order of the other side, live, in flight or unknown
+    GATE_MODE = 7             # the mode does not allow it
+    GATE_CODES = 8
+
+cdef enum Mode:
+    MODE_ACTIVE = 0
+    MODE_REDUCING = 1         # only what reduces the position
+    MODE_HALTED = 2           # only cancels
+
+cdef struct GateLimits:       # of one instrument, in its ticks and lots
+    int64_t max_lots          # worst-case position, both signs
+    int64_t max_order_lots
+    double collar             # fraction of the reference price
+    double tick_usd
+
+cdef class Gate:
+    cdef readonly int32_t mode
+    cdef GateLimits* limits_
+    cdef int64_t* passes_
+    cdef int64_t* refusals_   # [GATE_CODES]
+    cdef readonly int64_t passed
+    cdef readonly int64_t refused
+
+    cdef int32_t price_c(self, int32_t instrument, int64_t price_ticks, double mark_usd, double index_usd) noexcept nogil
+    cdef int32_t side_c(self, OrderTable table, int32_t instrument, int32_t side, int64_t position_lots, int64_t exposure_lots,
+                        int32_t n, const int64_t* price_ticks, const int64_t* lots, double mark_usd, double index_usd) noexcept nogil
+    cdef int64_t room_c(self, int32_t instrument, int32_t side, int64_t position_lots) noexcept nogil
+    cdef int32_t verdict_c(self, int32_t code) noexcept nogil

@@ -1,0 +1,105 @@
+"""Pre-trade gate: worst-case position, order size, price collar, own crossing, mode."""
+
+from libc.math cimport fabs
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.stdlib cimport calloc, free
+
+from engine.core.orders cimport OrderTable
+
+REASONS = {
+    GATE_PASS: "pass", GATE_WORST_CASE: "worst case over the position limit", GATE_ORDER_SIZE: "order size",
+    GATE_PRICE: "price", GATE_COLLAR: "price collar", GATE_NO_REFERENCE: "no mark or index", GATE_SELF_CROSS: "own orders would cross",
+    GATE_MODE: "mode",
+}
+MODES = {MODE_ACTIVE: "ACTIVE", MODE_REDUCING: "REDUCING", MODE_HALTED: "HALTED"}
+
+
+cdef class Gate:
+    """One gate for all instruments. An instrument whose limits were never set has none to spare: everything is refused."""
+
+    def __cinit__(self, int32_t instruments):
+        self.limits_ = <GateLimits*>calloc(instruments, sizeof(GateLimits))
+        self.refusals_ = <int64_t*>calloc(GATE_CODES, sizeof(int64_t))
+        if not (self.limits_ and self.refusals_):
+            raise MemoryError("gate")
+
+    def __dealloc__(self):
+        free(self.limits_)
+        free(self.refusals_)
+
+    def set_limits(self, int32_t instrument, int64_t max_lots, int64_t max_order_lots, double collar, double tick_usd) -> None:
+        """Limits of one instrument in lots; ``collar`` as a fraction of mark and of index."""
+        self.limits_[instrument].max_lots = max_lots
+        self.limits_[instrument].max_order_lots = max_order_lots
+        self.limits_[instrument].collar = collar
+        self.limits_[instrument].tick_usd = tick_usd
+
+    def set_mode(self, int32_t mode) -> None:
+        """ACTIVE, REDUCING or HALTED."""
+        self.mode = mode
+
+    cdef int32_t verdict_c(self, int32_t code) noexcept nogil:
+        """Count a decision and return it."""
+        if code == GATE_PASS:
+            self.passed += 1
+        else:
+            self.refused += 1
+            self.refusals_[code] += 1
+        return code
+
+    cdef int64_t room_c(self, int32_t instrument, int32_t side, int64_t position_lots) noexcept nogil:
+        """Lots that a side may add before the worst case meets the limit; never negative."""
+        cdef int64_t room = self.limits_[instrument].max_lots - side * position_lots
+        if self.mode == MODE_HALTED:
+            return 0
+        if self.mode == MODE_REDUCING:
+            # Both orders of one side trading must not flip the position.
+            room = min(room, -side * position_lots)
+        return room if room > 0 else 0
+
+    cdef int32_t price_c(self, int32_t instrument, int64_t price_ticks, double mark_usd, double index_usd) noexcept nogil:
+        """Collar against mark and index, whichever are known; at least one must be."""
+        cdef GateLimits* limits = &self.limits_[instrument]
+        cdef double price = price_ticks * limits.tick_usd
+        if price_ticks <= 0:
+            return GATE_PRICE
+        # Comparisons are written so that a NaN reference fails them.
+        if not (mark_usd > 0.0) and not (index_usd > 0.0):
+            return GATE_NO_REFERENCE
+        if mark_usd > 0.0 and not (fabs(price - mark_usd) <= limits.collar * mark_usd):
+            return GATE_COLLAR
+        if index_usd > 0.0 and not (fabs(price - index_usd) <= limits.collar * index_usd):
+            return GATE_COLLAR
+        return GATE_PASS
+
+    cdef int32_t side_c(self, OrderTable table, int32_t instrument, int32_t side, int64_t position_lots, int64_t exposure_lots,
+                        int32_t n, const int64_t* price_ticks, const int64_t* lots, double mark_usd, double index_usd) noexcept nogil:
+        """May these n orders be added to a side on which ``exposure_lots`` may still trade beside them?
+
+        ``exposure_lots`` holds everything live, in flight and unknown on the side that the new orders do not provably replace.
+        """
+        cdef GateLimits* limits = &self.limits_[instrument]
+        cdef int64_t total = exposure_lots
+        cdef int64_t opposite = table.best_c(instrument, -side)
+        cdef int32_t i, code
+        if self.mode == MODE_HALTED:
+            return self.verdict_c(GATE_MODE)
+        for i in range(n):
+            if lots[i] <= 0 or lots[i] > limits.max_order_lots:
+                return self.verdict_c(GATE_ORDER_SIZE)
+            code = self.price_c(instrument, price_ticks[i], mark_usd, index_usd)
+            if code != GATE_PASS:
+                return self.verdict_c(code)
+            if side > 0 and price_ticks[i] >= opposite or side < 0 and price_ticks[i] <= opposite:
+                return self.verdict_c(GATE_SELF_CROSS)
+            # Each order is at most max_order_lots, so the sum cannot overflow before this stops it.
+            total += lots[i]
+            if total > limits.max_lots - side * position_lots:
+                return self.verdict_c(GATE_WORST_CASE)
+        if self.mode == MODE_REDUCING and total > -side * position_lots:
+            return self.verdict_c(GATE_MODE)
+        return self.verdict_c(GATE_PASS)
+
+    def refusals(self) -> dict:
+        """Refusals counted by reason."""
+        return {REASONS[code]: self.refusals_[code] for code in range(1, GATE_CODES) if self.refusals_[code]}
