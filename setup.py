@@ -37,6 +37,8 @@ MODULES = [
     "engine.core.requests",
     "engine.core.instrument",
     "engine.core.quoter",
+    "engine.core.mass_quoter",
+    "engine.core.order_quoter",
     "engine.core.reports",
     "engine.core.risk",
     "engine.core.step",

@@ -51,8 +51,13 @@ cdef class Instrument:
     cdef bint has_reported
     cdef bint dirty
     cdef int32_t pull
+    cdef bint armed                        # market-maker protection stands (always, when quoting by orders)
+    cdef bint doubtful                     # an order's fate is unknown: cleared up before anything new is quoted
     cdef uint64_t in_flight                # id of the mass quote in flight, 0: none
-    cdef uint64_t cleared_by               # id of the last request that cleared both sides, 0: quotes may be resting
+    cdef uint64_t answered                 # id of the last mass quote that the venue answered
+    cdef int64_t settles_ns                # when its reports must have arrived; 0: settled
+    cdef int64_t clear_after_ns            # a clear was refused: not again before
+    cdef bint cleared                      # the last message sent removed everything
     cdef int64_t last_change_ns
     cdef int64_t hold_until_ns             # cool-down
     cdef readonly int64_t ticks

@@ -67,8 +67,11 @@ cdef class Instrument:
         self.book_time_s = 0.0
         self.book_ns = 0
         self.ticker_ns = 0
+        self.armed = False
+        self.doubtful = False
         self.in_flight = 0
-        self.cleared_by = 0
+        self.settles_ns = 0
+        self.cleared = True
         self.pull = PULL_NOT_READY
 
     cdef int32_t apply_book_c(self, BookUpdate* update, int64_t now_ns) noexcept nogil:

@@ -26,6 +26,7 @@ cdef struct Slot:
     int32_t level                # index in the ladder, orders mode
     int32_t quote                # 1: level of a mass quote
     int32_t order_id_length      # 0: not told yet
+    int32_t missed               # times the venue said that it does not know the order
     int64_t price_ticks
     int64_t lots                 # original size
     int64_t filled_lots
@@ -63,6 +64,7 @@ cdef class OrderTable:
     cdef int32_t by_client_id_c(self, uint64_t client_order_id) noexcept nogil
     cdef int32_t by_order_id_c(self, int32_t instrument, int32_t side, const char* order_id, int32_t length) noexcept nogil
     cdef int32_t pending_at_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots) noexcept nogil
+    cdef void note_closed_c(self, const char* order_id, int32_t length) noexcept nogil
     cdef bint closed_lately_c(self, const char* order_id, int32_t length) noexcept nogil
     cdef int64_t best_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef int32_t unsettled_c(self, int32_t instrument, int32_t side) noexcept nogil

@@ -80,8 +80,7 @@ cdef class OrderTable:
         if slot.state == SLOT_FREE:
             return
         if slot.order_id_length:
-            self.closed_[self.closed_head] = _hash(slot.order_id, slot.order_id_length)
-            self.closed_head = (self.closed_head + 1) % CLOSED_MEMORY
+            self.note_closed_c(slot.order_id, slot.order_id_length)
         slot.state = SLOT_FREE
         for i in range(count):
             if slots[i] == index:
@@ -139,6 +138,11 @@ cdef class OrderTable:
                     and (found < 0 or slot.request < self.slot_[found].request)):
                 found = index
         return found
+
+    cdef void note_closed_c(self, const char* order_id, int32_t length) noexcept nogil:
+        """Remember an order id as ended."""
+        self.closed_[self.closed_head] = _hash(order_id, length)
+        self.closed_head = (self.closed_head + 1) % CLOSED_MEMORY
 
     cdef bint closed_lately_c(self, const char* order_id, int32_t length) noexcept nogil:
         """Whether an order id is among the last that ended."""

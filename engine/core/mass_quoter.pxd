@@ -1,0 +1,15 @@
+"""Quoting by ``private/mass_quote`` (protocol section 7)."""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from engine.core.instrument cimport Instrument
+from engine.core.quoter cimport Quoter
+from feed.events cimport Reply
+
+cdef class MassQuoter(Quoter):
+    cdef int64_t settle_ns
+    cdef int32_t fit_c(self, Instrument instrument, int32_t side, int32_t change, int64_t now_ns) noexcept nogil
+    cdef void take_slots_c(self, Instrument instrument, int32_t side, uint64_t request, int64_t now_ns) noexcept nogil
+    cdef void answered_c(self, uint64_t request, bint accepted, bint whole, int64_t now_ns) noexcept
+    cdef void settle_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
+    cdef void clear_c(self, int64_t now_ns) noexcept

@@ -1,0 +1,309 @@
+"""Both sides of every instrument that needs it in one message, one message in flight an instrument, and proof of what became of it.
+
+A side that is sent replaces the whole previous side at the venue. Its old orders keep counting until the venue reports their end,
+and the new ones from before the first byte leaves. The venue does not say which level an answer is about, and does not report a
+level that was repeated and kept: when the reports of an answered message must have arrived (``settle_ns``), what was not reported is
+either such a level, or proven gone, or unknown – and then the instrument is cleared before it is quoted again.
+"""
+
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+
+from engine.core.instrument cimport PULL_NONE, Instrument
+from engine.core.orders cimport SLOT_CANCELLING, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, Slot
+from engine.core.quoter cimport CHANGE_NOTHING, CHANGE_URGENT, CHANGE_WANTED, Quoter
+from engine.core.requests cimport REQUEST_MASS_QUOTE, Request
+from engine.core.risk cimport GATE_PASS
+from feed.encode cimport POST_ONLY, REJECT_POST_ONLY
+from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_QUOTE, PRIORITY_REDUCE
+
+cdef enum:
+    INSTRUMENTS_A_MESSAGE = 100      # protocol section 7.1
+    RETRY_NS = 250000000             # pause after a message that failed in part
+
+
+cdef class MassQuoter(Quoter):
+    """One-message quoting of all instruments."""
+
+    def __cinit__(self, *args):
+        self.settle_ns = 1_000_000_000
+
+    cdef void decide_c(self, int64_t now_ns) noexcept:
+        """Evaluate what changed; first remove what must not rest, then send what is worth a message."""
+        cdef Instrument instrument
+        cdef Request* request = NULL
+        cdef int32_t need, key, changes[2]
+        cdef int32_t entries = 0, priority = PRIORITY_QUOTE
+        cdef bint to_clear = False
+        cdef int i
+        self.revisit_ns = INT64_MAX
+        for i in range(len(self.instruments)):
+            instrument = <Instrument>self.instruments[i]
+            if instrument.settles_ns:
+                if now_ns >= instrument.settles_ns:
+                    self.settle_c(instrument, now_ns)
+                else:
+                    self.revisit_c(instrument.settles_ns)
+            if not instrument.dirty:
+                continue
+            instrument.pull = self.evaluate_c(instrument, now_ns)
+            if instrument.pull != PULL_NONE:
+                instrument.pulls_[instrument.pull] += 1
+                instrument.dirty = False
+                if not instrument.cleared:
+                    if now_ns >= instrument.clear_after_ns:
+                        to_clear = True
+                    else:
+                        self.revisit_c(instrument.clear_after_ns)
+                        instrument.dirty = True
+        if to_clear:
+            self.clear_c(now_ns)
+        for i in range(len(self.instruments)):
+            instrument = <Instrument>self.instruments[i]
+            if not instrument.dirty or instrument.in_flight or entries >= INSTRUMENTS_A_MESSAGE:
+                continue
+            changes[0] = self.want_c(instrument, 1, now_ns)
+            changes[1] = self.want_c(instrument, -1, now_ns)
+            need = max(changes[0], changes[1])
+            if need == CHANGE_NOTHING:
+                instrument.dirty = False
+                continue
+            if need == CHANGE_WANTED and now_ns - instrument.last_change_ns < self.min_interval_ns:
+                self.revisit_c(instrument.last_change_ns + self.min_interval_ns)
+                continue
+            if not self.outbox.admits_c(PRIORITY_REDUCE if need == CHANGE_URGENT else PRIORITY_QUOTE, now_ns):
+                self.revisit_c(self.outbox.next_admission_c(PRIORITY_REDUCE if need == CHANGE_URGENT else PRIORITY_QUOTE, now_ns))
+                continue
+            changes[0] = self.fit_c(instrument, 1, changes[0], now_ns)
+            changes[1] = self.fit_c(instrument, -1, changes[1], now_ns)
+            need = max(changes[0], changes[1])
+            if need == CHANGE_NOTHING:
+                instrument.dirty = False
+                continue
+            if need == CHANGE_URGENT:
+                priority = PRIORITY_REDUCE
+            if request == NULL:
+                request = self.requests.open_c(REQUEST_MASS_QUOTE, -1, 0, now_ns)
+                if request == NULL:
+                    return
+                self.encoder.quote_begin_c()
+            self.encoder.quote_instrument_c(instrument.name_, instrument.name_length)
+            for key in range(2):
+                if changes[key] != CHANGE_NOTHING:
+                    self.take_slots_c(instrument, 1 if key == 0 else -1, request.id, now_ns)
+            instrument.in_flight = request.id
+            instrument.last_change_ns = now_ns
+            instrument.cleared = False
+            instrument.dirty = False
+            entries += 1
+        if request == NULL:
+            return
+        if not self.send_c(priority, self.encoder.quote_end_c(request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns):
+            self.answered_c(request.id, False, True, now_ns)
+            self.requests.close_c(request)
+
+    cdef int32_t fit_c(self, Instrument instrument, int32_t side, int32_t change, int64_t now_ns) noexcept nogil:
+        """Cut a wanted side to the room there is and pass it through the gate; what is left of the change."""
+        cdef int32_t key = 0 if side > 0 else 1
+        cdef int32_t i, n = self.side_count_[key]
+        cdef int64_t total = 0, resting = self.table.exposure_c(instrument.index, side, now_ns)
+        # The old side may trade before the new one replaces it: both must fit. The far levels give way first.
+        cdef int64_t room = self.gate.room_c(instrument.index, side, instrument.position.lots) - resting
+        if change == CHANGE_NOTHING:
+            return change
+        for i in range(n):
+            total += self.side_lots_[key][i]
+        while n > 0 and total > room:
+            n -= 1
+            total -= self.side_lots_[key][n]
+        if n > 0 and self.gate.side_c(self.table, instrument.index, side, instrument.position.lots, resting, n, self.side_ticks_[key],
+                                      self.side_lots_[key], instrument.mark_usd, instrument.index_usd) != GATE_PASS:
+            n = 0
+        if n == 0 and (resting == 0 or change == CHANGE_WANTED and self.side_count_[key] > 0):
+            # Nothing may be added, and what rests does no harm where it is.
+            return CHANGE_NOTHING
+        self.side_count_[key] = n
+        return change
+
+    cdef void take_slots_c(self, Instrument instrument, int32_t side, uint64_t request, int64_t now_ns) noexcept nogil:
+        """Write one side into the message and take its slots; the orders it replaces become CANCELLING."""
+        cdef int32_t key = 0 if side > 0 else 1
+        cdef int32_t i, j, slot, n = self.side_count_[key]
+        cdef bint kept[10]
+        cdef Slot* order
+        for i in range(n):
+            kept[i] = False
+        for j in range(self.table.count_c(instrument.index, side)):
+            order = &self.table.slot_[self.table.at_c(instrument.index, side, j)]
+            if order.state == SLOT_CANCELLING:
+                continue
+            order.request = request
+            for i in range(n):
+                if (order.state == SLOT_LIVE and order.filled_lots == 0 and not kept[i]
+                        and order.price_ticks == self.side_ticks_[key][i] and order.lots == self.side_lots_[key][i]):
+                    # An identical level stays as it is; if it trades on the way there, it is put back whole.
+                    order.doubled_until_ns = INT64_MAX
+                    kept[i] = True
+                    break
+            else:
+                if order.state != SLOT_UNKNOWN:
+                    order.state = SLOT_CANCELLING
+        for i in range(n):
+            self.price_e8_[i] = self.side_ticks_[key][i] * instrument.tick_e8
+            self.amount_e8_[i] = self.side_lots_[key][i] * instrument.lot_e8
+            if kept[i]:
+                continue
+            slot = self.table.open_c(instrument.index, side, self.side_ticks_[key][i], self.side_lots_[key][i], now_ns)
+            if slot < 0:
+                n = i
+                break
+            self.table.slot_[slot].quote = 1
+            self.table.slot_[slot].request = request
+        self.encoder.quote_side_c(side > 0, self.price_e8_, self.amount_e8_, n)
+        self.quotes_sent += n
+        instrument.quotes += n
+        if n:
+            self.encoded += 1
+
+    cdef void clear_c(self, int64_t now_ns) noexcept:
+        """Remove both sides of every pulled instrument, at once and before anything else."""
+        cdef Instrument instrument
+        cdef Request* request = self.requests.open_c(REQUEST_MASS_QUOTE, -1, 0, now_ns)
+        cdef int32_t i, side
+        cdef bint any_entry = False
+        if request == NULL:
+            self.overflowed = True
+            return
+        self.encoder.quote_begin_c()
+        self.side_count_[0] = 0
+        self.side_count_[1] = 0
+        for i in range(<int32_t>len(self.instruments)):
+            instrument = <Instrument>self.instruments[i]
+            if instrument.pull == PULL_NONE or instrument.cleared or instrument.tick_e8 == 0 or not self.live:
+                continue
+            self.encoder.quote_instrument_c(instrument.name_, instrument.name_length)
+            for side in range(1, -2, -2):
+                self.take_slots_c(instrument, side, request.id, now_ns)
+            instrument.in_flight = request.id
+            instrument.cleared = True
+            instrument.last_change_ns = now_ns
+            any_entry = True
+        if not any_entry:
+            self.requests.close_c(request)
+            return
+        if not self.send_c(PRIORITY_CANCEL, self.encoder.quote_end_c(request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns):
+            self.overflowed = True
+
+    cdef void accepted_c(self, Request* request, int32_t failed, int64_t now_ns) noexcept:
+        """Executed, in part at least; errors do not name the instrument (protocol section 7.1), so reports decide what failed."""
+        self.answered_c(request.id, True, failed == 0, now_ns)
+
+    cdef void rejected_c(self, Request* request, bint definitive, int64_t now_ns) noexcept:
+        """Refused as a whole; an error that proves nothing is treated as no answer."""
+        if definitive:
+            self.answered_c(request.id, False, True, now_ns)
+        else:
+            self.overdue_c(request, now_ns)
+
+    cdef void answered_c(self, uint64_t request, bint accepted, bint whole, int64_t now_ns) noexcept:
+        """The venue answered a mass quote, or it never left (``accepted`` and ``whole`` False and True).
+
+        ``accepted``: it was executed. ``whole``: no part of it failed – or, when not accepted, nothing of it happened.
+        """
+        cdef Instrument instrument
+        cdef Slot* order
+        cdef int32_t i, j, side, index
+        for i in range(<int32_t>len(self.instruments)):
+            instrument = <Instrument>self.instruments[i]
+            if instrument.in_flight != request:
+                continue
+            instrument.in_flight = 0
+            instrument.dirty = True
+            for side in range(1, -2, -2):
+                j = 0
+                while j < self.table.count_c(instrument.index, side):
+                    index = self.table.at_c(instrument.index, side, j)
+                    order = &self.table.slot_[index]
+                    j += 1
+                    if order.request != request:
+                        continue
+                    if accepted:
+                        if order.doubled_until_ns == INT64_MAX:
+                            order.doubled_until_ns = now_ns + self.settle_ns
+                        continue
+                    order.doubled_until_ns = 0
+                    if order.state == SLOT_PENDING:
+                        self.table.close_c(index)
+                        j -= 1
+                    elif order.state == SLOT_CANCELLING:
+                        # It was not replaced after all: live, or still on its way from the message before.
+                        order.state = SLOT_LIVE if order.order_id_length else SLOT_PENDING
+                        order.request = instrument.answered
+            if accepted:
+                instrument.answered = request
+                instrument.settles_ns = now_ns + self.settle_ns
+                self.revisit_c(instrument.settles_ns)
+            else:
+                # A clear that the venue refused has removed nothing.
+                instrument.cleared = False
+                instrument.clear_after_ns = now_ns + RETRY_NS
+            if not whole:
+                instrument.hold_until_ns = now_ns + RETRY_NS
+                self.revisit_c(instrument.hold_until_ns)
+
+    cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept:
+        """No answer in time: nothing about it is known. What it may have placed is cleared before anything new."""
+        cdef Instrument instrument
+        cdef Slot* order
+        cdef int32_t i, j, side
+        for i in range(<int32_t>len(self.instruments)):
+            instrument = <Instrument>self.instruments[i]
+            if instrument.in_flight != request.id:
+                continue
+            instrument.in_flight = 0
+            instrument.dirty = True
+            if instrument.cleared:
+                # Even the clear was not answered: only the end of the session proves anything.
+                self.overflowed = True
+            instrument.doubtful = True
+            instrument.cleared = False
+            for side in range(1, -2, -2):
+                for j in range(self.table.count_c(instrument.index, side)):
+                    order = &self.table.slot_[self.table.at_c(instrument.index, side, j)]
+                    if order.request == request.id:
+                        order.state = SLOT_UNKNOWN
+
+    cdef void settle_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
+        """The reports of the answered message must have arrived: what is still open is explained, or doubtful."""
+        cdef Slot* order
+        cdef int32_t j, side, index
+        instrument.settles_ns = 0
+        for side in range(1, -2, -2):
+            j = 0
+            while j < self.table.count_c(instrument.index, side):
+                index = self.table.at_c(instrument.index, side, j)
+                order = &self.table.slot_[index]
+                if order.request > instrument.answered or order.state == SLOT_LIVE:
+                    j += 1
+                elif order.state == SLOT_CANCELLING or order.state == SLOT_UNKNOWN and instrument.cleared:
+                    # The answered message replaced its side: it rests no more, whatever became of its last report.
+                    self.table.close_c(index)
+                elif order.state == SLOT_PENDING and self._kept_c(instrument.index, side, order.price_ticks, index):
+                    self.table.close_c(index)
+                else:
+                    order.state = SLOT_UNKNOWN
+                    instrument.doubtful = True
+                    instrument.dirty = True
+                    instrument.cleared = False
+                    j += 1
+        if instrument.cleared and instrument.doubtful:
+            instrument.doubtful = False
+            instrument.dirty = True
+
+    cdef bint _kept_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int32_t but) noexcept nogil:
+        """Whether a live order rests at this price: then the venue took the new level for the old one."""
+        cdef int32_t j, index
+        for j in range(self.table.count_c(instrument, side)):
+            index = self.table.at_c(instrument, side, j)
+            if index != but and self.table.slot_[index].state == SLOT_LIVE and self.table.slot_[index].price_ticks == price_ticks:
+                return True
+        return False

@@ -1,0 +1,174 @@
+"""What both ways to quote share: evaluate the model, compare it with what is believed to rest, send."""
+
+from libc.math cimport INFINITY, fabs, isfinite
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
+
+from engine.core.instrument cimport (
+    PULL_COOLDOWN, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE, PULL_NOT_READY, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED,
+    Instrument,
+)
+from engine.core.orders cimport SLOT_LIVE, SLOT_PENDING, OrderTable, Slot
+from engine.core.requests cimport Request, RequestRing
+from engine.core.risk cimport MODE_HALTED, Gate
+from feed.encode cimport Encoder
+from feed.outbox cimport SUBMIT_FULL, SUBMIT_QUEUED, SUBMIT_SENT, Outbox
+from kernels.records cimport quote_fn, resolve_fn, volatility_fn
+
+cdef double RESOLVE_AGAIN = 0.002      # scale-free settings are resolved anew when the price has moved by more than this fraction
+
+
+cdef class Quoter:
+    """Base of ``MassQuoter`` and ``OrderQuoter``. Built once; ``plan`` is an ``engine.core.plan.CorePlan``."""
+
+    def __cinit__(self, plan, list instruments, OrderTable table, Gate gate, RequestRing requests, Encoder encoder, Outbox outbox,
+                  addresses):
+        self.table = table
+        self.gate = gate
+        self.requests = requests
+        self.encoder = encoder
+        self.outbox = outbox
+        self.instruments = instruments
+        self.resolve = <resolve_fn><size_t>addresses.resolve
+        self.quote = <quote_fn><size_t>addresses.quote
+        self.volatility = <volatility_fn><size_t>addresses.volatility
+        self.mass = plan.mode == "mass_quote"
+        self.label = plan.label.encode("ascii")
+        self.requote_ticks = plan.requote_ticks
+        self.requote_bps = plan.requote_bps
+        self.min_interval_ns = plan.timing.min_interval_ns
+        self.max_lifetime_ns = plan.timing.max_lifetime_ns
+        self.data_stale_ns = plan.timing.data_stale_ns
+        self.revisit_ns = INT64_MAX
+
+    cdef void decide_c(self, int64_t now_ns) noexcept:
+        """Decide for every instrument whose inputs changed. Overridden."""
+
+    cdef void accepted_c(self, Request* request, int32_t failed, int64_t now_ns) noexcept:
+        """The venue executed a request; ``failed`` of its parts did not succeed. Overridden."""
+
+    cdef void rejected_c(self, Request* request, bint definitive, int64_t now_ns) noexcept:
+        """The venue answered with an error; ``definitive``: nothing of the request happened. Overridden."""
+
+    cdef void missing_c(self, Request* request, int64_t now_ns) noexcept:
+        """The venue does not know the order that a request was about. Overridden where requests name orders."""
+
+    cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept:
+        """No answer in time: unknown, not refused. Overridden."""
+
+    cdef void revisit_c(self, int64_t at_ns) noexcept nogil:
+        """Something was held back: look again at that time."""
+        if at_ns < self.revisit_ns:
+            self.revisit_ns = at_ns
+
+    cdef int32_t evaluate_c(self, Instrument instrument, int64_t now_ns) noexcept:
+        """Fill the instrument's target; PULL_NONE, or why it must not be quoted."""
+        cdef int32_t why = instrument.look_c(self.table, now_ns, self.data_stale_ns)
+        cdef double fair = instrument.market.fair_usd
+        cdef int64_t room, resting
+        if why == PULL_NONE:
+            instrument.observe_c(self.table, self.volatility, now_ns)
+        if not self.live:
+            return PULL_NOT_READY
+        if self.gate.mode == MODE_HALTED:
+            return PULL_MODE
+        if now_ns < instrument.hold_until_ns:
+            self.revisit_c(instrument.hold_until_ns)
+            return PULL_COOLDOWN
+        if instrument.doubtful:
+            return PULL_UNKNOWN_ORDERS
+        if not instrument.armed:
+            return PULL_UNPROTECTED
+        if why != PULL_NONE:
+            return why
+        if not (instrument.mark_usd > 0.0) and not (instrument.index_usd > 0.0):
+            return PULL_NO_REFERENCE
+        self.decisions += 1
+        if not (fabs(fair - instrument.model.resolved_at_usd) <= RESOLVE_AGAIN * instrument.model.resolved_at_usd):
+            if self.resolve(&instrument.settings, fair, &instrument.model) != 0:
+                instrument.model.resolved_at_usd = 0.0
+                return PULL_MODEL
+        room = self.gate.room_c(instrument.index, 1, instrument.position.lots)
+        resting = self.table.exposure_c(instrument.index, 1, now_ns)
+        instrument.market.buy_capacity_lots = self._capacity_c(instrument, room, resting)
+        room = self.gate.room_c(instrument.index, -1, instrument.position.lots)
+        resting = self.table.exposure_c(instrument.index, -1, now_ns)
+        instrument.market.sell_capacity_lots = self._capacity_c(instrument, room, resting)
+        if self.quote(&instrument.market, &instrument.model, &instrument.target) != 0:
+            return PULL_MODEL
+        return PULL_NONE
+
+    cdef int64_t _capacity_c(self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil:
+        """Lots that a side's ladder may hold.
+
+        A mass quote is not volume-safe: until it is answered both the old and the new side may trade in full. A ladder of at most
+        half the room can always be replaced; below the venue's minimum the room is used whole, and replaced by clearing first.
+        """
+        cdef int64_t half = room // 2
+        if not self.mass:
+            return room
+        if half < instrument.model.min_lots:
+            return room if resting == 0 else min(room, resting)
+        return half
+
+    cdef int32_t want_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil:
+        """Copy a side of the target into ``side_*`` and say what it needs."""
+        cdef int32_t key = 0 if side > 0 else 1
+        cdef int32_t i, n = <int32_t>(instrument.target.bid_count if side > 0 else instrument.target.ask_count)
+        for i in range(n):
+            self.side_ticks_[key][i] = instrument.target.bid_ticks[i] if side > 0 else instrument.target.ask_ticks[i]
+            self.side_lots_[key][i] = instrument.target.bid_lots[i] if side > 0 else instrument.target.ask_lots[i]
+        self.side_count_[key] = n
+        return self.change_c(instrument, side, now_ns)
+
+    cdef int32_t change_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil:
+        """Compare a side of the target with what is believed to rest: is it worth a message?
+
+        A quote that is better for others than its target (a bid above, an ask below) may hurt and is given half the tolerance of
+        one that is worse; a size may have traded down to half, or exceed its target by a quarter.
+        """
+        cdef int32_t key = 0 if side > 0 else 1
+        cdef int32_t wanted = self.side_count_[key], count = self.table.count_c(instrument.index, side)
+        cdef int32_t i, j, slot, matched = 0, alive = 0, change = CHANGE_NOTHING
+        cdef int64_t tolerance = self.requote_ticks, deviation, remaining, target
+        cdef int64_t relative = <int64_t>(self.requote_bps * 1e-4 * instrument.market.fair_usd / instrument.settings.tick_usd)
+        cdef Slot* order
+        cdef bint found
+        if relative > tolerance:
+            tolerance = relative
+        if now_ns - instrument.last_change_ns > self.max_lifetime_ns:
+            tolerance = 0
+        for i in range(count):
+            slot = self.table.at_c(instrument.index, side, i)
+            order = &self.table.slot_[slot]
+            if order.state != SLOT_LIVE and order.state != SLOT_PENDING:
+                continue
+            alive += 1
+            remaining = order.lots - order.filled_lots
+            found = False
+            for j in range(wanted):
+                # Positive: the resting order is more aggressive than its target.
+                deviation = side * (order.price_ticks - self.side_ticks_[key][j])
+                target = self.side_lots_[key][j]
+                if deviation * 2 <= tolerance and -deviation <= tolerance and remaining * 2 >= target and remaining * 4 <= target * 5:
+                    found = True
+                    break
+            if found:
+                matched += 1
+            elif wanted == 0 or side * (order.price_ticks - self.side_ticks_[key][0]) * 2 > tolerance:
+                change = CHANGE_URGENT
+        if change == CHANGE_NOTHING and (matched != alive or matched != wanted):
+            change = CHANGE_WANTED
+        return change
+
+    cdef int32_t send_c(self, int32_t priority, Py_ssize_t size, int64_t now_ns) noexcept:
+        """Hand the encoder's text to the outbox: 1 when it is on its way, 0 when nothing was sent."""
+        cdef int32_t code
+        if size < 0:
+            return 0
+        code = self.outbox.submit_c(priority, self.encoder.text_c(), size, now_ns)
+        if code == SUBMIT_SENT or code == SUBMIT_QUEUED:
+            self.messages_sent += 1
+            return 1
+        if code == SUBMIT_FULL:
+            self.overflowed = True
+        return 0

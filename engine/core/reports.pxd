@@ -1,0 +1,36 @@
+"""What the venue says about our orders, applied once. Owner: the core's thread."""
+
+from libc.stdint cimport int32_t, int64_t
+
+from engine.core.instrument cimport Instrument
+from engine.core.orders cimport OrderTable
+from engine.core.quoter cimport Quoter
+from engine.core.requests cimport RequestRing
+from feed.events cimport Fill, OrderBatch, OrderUpdate, Reply
+from feed.outbox cimport Outbox
+from kernels.records cimport fill_fn
+
+cdef class Reports:
+    cdef OrderTable table
+    cdef RequestRing requests
+    cdef Quoter quoter
+    cdef Outbox outbox
+    cdef list instruments
+    cdef fill_fn fill
+    cdef double maker_fee_rate
+    cdef double taker_fee_rate
+    cdef set trade_ids
+    cdef object trade_order             # deque: oldest trade id first
+    cdef readonly str halt              # an inconsistency that only a human may judge; None: none
+    cdef readonly int64_t duplicates    # fills told again
+    cdef readonly int64_t unknown_replies
+    cdef readonly int64_t errors        # error replies
+    cdef readonly int64_t last_error    # venue code
+    cdef readonly int64_t foreign       # reports on instruments that are not quoted
+
+    cdef int apply_orders_c(self, OrderBatch* batch, int64_t now_ns) except -1
+    cdef int apply_reply_c(self, Reply* reply, OrderBatch* batch, int64_t now_ns) except -1
+    cdef int _order(self, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1
+    cdef int _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update) except -1
+    cdef int _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill) except -1
+    cdef int _slot_c(self, Instrument instrument, OrderUpdate* update, int64_t price_ticks, int64_t lots) noexcept nogil

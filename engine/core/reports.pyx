@@ -1,0 +1,211 @@
+"""Execution reports: order states, fills and replies, in whatever order they come.
+
+Replies and ``session.orders`` tell the same things and may overtake each other (protocol section 3), so applying a report twice
+changes nothing: a fill counts once by its trade id, the filled amount never falls, and an order that ended stays ended.
+"""
+
+from collections import deque
+
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy
+
+from engine.core.instrument cimport Instrument
+from engine.core.orders cimport (
+    SLOT_AMENDING, SLOT_CANCELLING, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, OrderTable, Slot,
+)
+from engine.core.quoter cimport Quoter
+from engine.core.requests cimport FIRST_HOT_ID, REQUEST_MASS_QUOTE, Request, RequestRing
+from feed.events cimport (
+    CHANGE_AMEND, CHANGE_EXISTING, DELETE_MM_PROTECTION, DELETE_SELF_TRADE_PREVENTION, ORDER_CLIENT_ID, ORDER_PRICE, REPLY_ERROR,
+    REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
+)
+from feed.outbox cimport Outbox
+from kernels.records cimport fill_fn
+
+cdef enum:
+    TRADE_IDS_MAX = 200000           # remembered; older ones cannot come again within a session or its history queries
+    PROTECTION_COOLDOWN_NS = 3000000000
+
+# Venue error codes (protocol section 9).
+cdef enum VenueError:
+    ERROR_ORDER_NOT_FOUND = 1
+    ERROR_THROTTLE = 4
+    ERROR_PARTITION_UNAVAILABLE = 10
+    ERROR_TEMPORARY_FAILURE = 20
+    ERROR_INVALID_PROT_GROUP = 22
+    ERROR_PROT_NOT_SET = 23
+
+
+cdef class Reports:
+    """Applies reports to the order table, the positions and the requests in flight."""
+
+    def __cinit__(self, plan, list instruments, OrderTable table, RequestRing requests, Quoter quoter, Outbox outbox, addresses):
+        self.table = table
+        self.requests = requests
+        self.quoter = quoter
+        self.outbox = outbox
+        self.instruments = instruments
+        self.fill = <fill_fn><size_t>addresses.fill
+        self.maker_fee_rate = plan.maker_fee_rate
+        self.taker_fee_rate = plan.taker_fee_rate
+        self.trade_ids = set()
+        self.trade_order = deque()
+        self.halt = None
+
+    cdef int apply_orders_c(self, OrderBatch* batch, int64_t now_ns) except -1:
+        """One ``session.orders`` message."""
+        cdef int32_t i
+        for i in range(batch.count):
+            self._order(batch, &batch.order[i], now_ns)
+        return 0
+
+    cdef int apply_reply_c(self, Reply* reply, OrderBatch* batch, int64_t now_ns) except -1:
+        """The reply to a request of the quoter's."""
+        cdef Request* request = self.requests.find_c(reply.id)
+        cdef bint definitive
+        if request == NULL:
+            self.unknown_replies += 1
+            return 0
+        if reply.kind == REPLY_ERROR:
+            self.errors += 1
+            self.last_error = reply.error_code
+            if reply.error_code == ERROR_THROTTLE:
+                self.outbox.on_throttled_c(now_ns)
+            else:
+                self.outbox.on_rejected_c(now_ns)
+            if reply.error_code == ERROR_PROT_NOT_SET or reply.error_code == ERROR_INVALID_PROT_GROUP:
+                self._disarm(request)
+            if reply.error_code == ERROR_ORDER_NOT_FOUND and request.kind != REQUEST_MASS_QUOTE:
+                self.quoter.missing_c(request, now_ns)
+            else:
+                definitive = reply.error_code != ERROR_TEMPORARY_FAILURE and reply.error_code != ERROR_PARTITION_UNAVAILABLE
+                self.quoter.rejected_c(request, definitive, now_ns)
+        else:
+            if reply.kind == REPLY_ORDER:
+                self._order(batch, &batch.order[0], now_ns)
+            if reply.kind == REPLY_MASS_QUOTE and reply.n_fail:
+                self.last_error = reply.error_code
+                self.outbox.on_rejected_c(now_ns)
+                if reply.error_code == ERROR_PROT_NOT_SET or reply.error_code == ERROR_INVALID_PROT_GROUP:
+                    self._disarm(request)
+            else:
+                self.outbox.on_accepted_c(now_ns)
+            self.quoter.accepted_c(request, reply.n_fail if reply.kind == REPLY_MASS_QUOTE else 0, now_ns)
+        self.requests.close_c(request)
+        return 0
+
+    cdef void _disarm(self, Request* request):
+        cdef Instrument instrument
+        for instrument in self.instruments:
+            if instrument.in_flight == request.id:
+                instrument.armed = False
+
+    cdef int _order(self, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1:
+        cdef Instrument instrument
+        cdef int64_t price_ticks, lots, filled
+        cdef int32_t index
+        cdef Slot* order
+        cdef bint ended
+        if update.instrument < 0:
+            self.foreign += 1
+            return 0
+        instrument = <Instrument>self.instruments[update.instrument]
+        if instrument.tick_e8 == 0:
+            # Before the grid is known there is no order of this session; the position of record covers everything earlier.
+            return 0
+        if update.change_reason != CHANGE_EXISTING:
+            self._fills(instrument, batch, update)
+        if update.price_e8 % instrument.tick_e8 or update.amount_e8 % instrument.lot_e8 or update.filled_e8 % instrument.lot_e8:
+            self.halt = f"{instrument.name.decode()}: an order is off the grid of tick {instrument.tick_e8}e-8, lot {instrument.lot_e8}e-8"
+            return 0
+        price_ticks = update.price_e8 // instrument.tick_e8
+        lots = update.amount_e8 // instrument.lot_e8
+        filled = update.filled_e8 // instrument.lot_e8
+        ended = update.status != STATUS_OPEN and update.status != STATUS_PARTIALLY_FILLED and update.status != STATUS_UNKNOWN
+        index = self._slot_c(instrument, update, price_ticks, lots)
+        instrument.dirty = True
+        if update.delete_reason == DELETE_MM_PROTECTION:
+            instrument.armed = False
+            instrument.hold_until_ns = now_ns + PROTECTION_COOLDOWN_NS
+        elif update.delete_reason == DELETE_SELF_TRADE_PREVENTION:
+            self.halt = f"{instrument.name.decode()}: the venue prevented a self-trade; own orders must never meet"
+        if ended:
+            if index >= 0:
+                self.table.close_c(index)
+            self.table.note_closed_c(update.order_id, update.order_id_length)
+            return 0
+        if index < 0:
+            if self.table.closed_lately_c(update.order_id, update.order_id_length):
+                self.table.late += 1
+                return 0
+            index = self.table.open_c(instrument.index, update.side, price_ticks, lots, now_ns)
+            if index < 0:
+                self.halt = f"{instrument.name.decode()}: more open orders than the table holds"
+                return 0
+            self.table.adopted += 1
+            self.table.slot_[index].quote = 0 if update.has & ORDER_CLIENT_ID else 1
+            self.table.slot_[index].level = -1
+        order = &self.table.slot_[index]
+        if filled < order.filled_lots:
+            self.table.late += 1
+            return 0
+        order.filled_lots = filled
+        if order.order_id_length == 0:
+            memcpy(order.order_id, update.order_id, update.order_id_length)
+            order.order_id_length = update.order_id_length
+        if update.status == STATUS_UNKNOWN:
+            order.state = SLOT_UNKNOWN
+            instrument.doubtful = True
+        elif order.state == SLOT_PENDING or order.state == SLOT_AMENDING and update.change_reason == CHANGE_AMEND:
+            order.state = SLOT_LIVE
+        if order.state == SLOT_LIVE:
+            # The venue's word stands: a post-only price may have been moved, an amount cut.
+            order.price_ticks = price_ticks
+            order.lots = lots
+            order.amend_lots = 0
+        return 0
+
+    cdef int _slot_c(self, Instrument instrument, OrderUpdate* update, int64_t price_ticks, int64_t lots) noexcept nogil:
+        """The slot a report is about, or -1."""
+        cdef int32_t index
+        if update.has & ORDER_CLIENT_ID:
+            index = self.table.by_client_id_c(update.client_order_id)
+            if index >= 0 and self.table.slot_[index].instrument == update.instrument and self.table.slot_[index].side == update.side:
+                return index
+        index = self.table.by_order_id_c(update.instrument, update.side, update.order_id, update.order_id_length)
+        if index < 0 and not update.has & ORDER_CLIENT_ID and not self.table.closed_lately_c(update.order_id, update.order_id_length):
+            index = self.table.pending_at_c(update.instrument, update.side, price_ticks, lots)
+        return index
+
+    cdef int _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update) except -1:
+        cdef int32_t i
+        for i in range(update.fills):
+            self._fill(instrument, update, &batch.fill[update.fill_index + i])
+        return 0
+
+    cdef int _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill) except -1:
+        """Book a fill once."""
+        cdef bytes trade_id = fill.trade_id[:fill.trade_id_length]
+        cdef int64_t lots, ticks
+        cdef double basis, rate
+        if trade_id in self.trade_ids:
+            self.duplicates += 1
+            return 0
+        self.trade_ids.add(trade_id)
+        self.trade_order.append(trade_id)
+        if len(self.trade_order) > TRADE_IDS_MAX:
+            self.trade_ids.discard(self.trade_order.popleft())
+        if fill.price_e8 % instrument.tick_e8 or fill.amount_e8 % instrument.lot_e8:
+            self.halt = f"{instrument.name.decode()}: fill {trade_id.decode('ascii', 'replace')} is off the grid"
+            return 0
+        ticks = fill.price_e8 // instrument.tick_e8
+        lots = fill.amount_e8 // instrument.lot_e8
+        # Delta-1 fees are on the index (protocol section 11); the price stands in while no index has come.
+        basis = instrument.index_usd if instrument.index_usd > 0.0 else ticks * instrument.settings.tick_usd
+        rate = self.maker_fee_rate if fill.maker else self.taker_fee_rate
+        if self.fill(&instrument.position, update.side * lots, ticks, rate * basis * lots * instrument.settings.lot_contracts) != 0:
+            self.halt = f"{instrument.name.decode()}: fill {trade_id.decode('ascii', 'replace')} of {lots} lots at {ticks} ticks cannot be booked"
+            return 0
+        instrument.fills += 1
+        instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))
+        return 0
