@@ -12,7 +12,9 @@ cdef enum RequestKind:
     REQUEST_AMEND = 2
     REQUEST_CANCEL = 3
     REQUEST_MASS_QUOTE = 4
-    REQUEST_CANCEL_SESSION = 5
+    REQUEST_CANCEL_SESSION = 5   # this one and the following are the core's own
+    REQUEST_OPEN_ORDERS = 6
+    REQUEST_QUERY = 7            # its answer changes nothing
 
 cdef struct Request:
     uint64_t id                  # on the wire
