@@ -209,3 +209,10 @@ cdef class Reports:
         instrument.fills += 1
         instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))
         return 0
+
+    def book_missed(self, Instrument instrument, int64_t lots, double price_usd) -> None:
+        """Book lots that were traded unseen, at a price that stands in for theirs, with the maker fee on it."""
+        cdef int64_t ticks = <int64_t>(price_usd / instrument.settings.tick_usd + 0.5)
+        cdef double fee = self.maker_fee_rate * price_usd * abs(lots) * instrument.settings.lot_contracts
+        if self.fill(&instrument.position, lots, ticks, fee) != 0:
+            self.halt = f"{instrument.name.decode()}: {lots} lots found at reconnection cannot be booked"

@@ -38,6 +38,8 @@ cdef class Core(MessageHandler):
     cdef readonly bint stopping
     cdef readonly bint stopped
     cdef readonly int64_t orders_left   # as the venue last told while stopping; -1: not told
+    cdef dict _positions                # of record, by instrument name, until the grids are known
+    cdef dict _rearm_after              # product: when its protection is armed again, ns
     cdef int32_t stop_tries
     cdef int64_t stop_deadline_ns
     cdef readonly int64_t messages
@@ -53,4 +55,6 @@ cdef class Core(MessageHandler):
     cdef int _dispatch_c(self, int32_t kind, const char* message, Py_ssize_t size, int64_t now_ns) except -1
     cdef int _reply_c(self, const char* message, Py_ssize_t size, int64_t now_ns) except -1
     cdef int _decide_c(self, int64_t now_ns) except -1
+    cdef int _check_positions(self, int64_t now_ns) except -1
+    cdef int _check_drawdown(self, int64_t now_ns) except -1
     cdef int _submit(self, int32_t priority, bytes text, int64_t now_ns) except -1

@@ -1,0 +1,121 @@
+"""One simulated world: the real core and the real exchange, joined by a link with latency, on one simulated clock.
+
+Real bytes pass both ways; only the websocket, the event loop and the wall clock are replaced. Time is integer nanoseconds since the
+epoch and moves from event to event, so half an hour of market passes in seconds and the same seed gives the same bytes.
+"""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.core.plan import CorePlan
+from engine.core.step import Core
+from feed.exchange.exchange import Exchange
+from feed.frames import ListSink
+from kernels.compiled import addresses
+
+NEVER_NS = 2**63 - 1
+PING_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One-way latencies in ns."""
+
+    to_exchange_ns: int = 200_000
+    to_core_ns: int = 200_000
+
+
+@dataclass(slots=True)
+class World:
+    """A core connected to an exchange.
+
+    ``token``: called with epoch seconds for each login. ``on_outbound``: sees every request text with its send time.
+    """
+
+    plan: CorePlan
+    exchange: Exchange
+    token: Callable[[float], str]
+    now_ns: int
+    link: Link = field(default_factory=Link)
+    on_outbound: Callable[[int, bytes], None] | None = None
+    core: Core = field(init=False)
+    sink: ListSink = field(init=False)
+    steps: int = 0
+    _heap: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
+    _sequence: int = 0
+    _inbound: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.core = Core(self.plan, addresses())
+        self.sink = ListSink()
+        self.core.attach(self.sink)
+        self.exchange.start(self.now_ns)
+        self._connection = self.exchange.connect(self._from_exchange, self.now_ns, close=self._closed)
+        self.core.on_connected(self.now_ns)
+        self._at(self.now_ns + PING_NS, self._ping)
+        self._after_core()
+
+    def _at(self, time_ns: int, act: Callable[[], None]) -> None:
+        self._sequence += 1
+        heapq.heappush(self._heap, (time_ns, self._sequence, act))
+
+    def _from_exchange(self, data: bytes) -> None:
+        """The exchange sends: everything it sends at one instant arrives as one batch."""
+        arrival_ns = self.now_ns + self.link.to_core_ns
+        if not self._inbound or self._inbound[-1][0] != arrival_ns:
+            self._at(arrival_ns, self._deliver)
+        self._inbound.append((arrival_ns, data))
+
+    def _deliver(self) -> None:
+        due = [data for arrival_ns, data in self._inbound if arrival_ns <= self.now_ns]
+        del self._inbound[: len(due)]
+        for i, data in enumerate(due):
+            self.core.on_message(data, self.now_ns, i == len(due) - 1)
+        self._after_core()
+
+    def _after_core(self) -> None:
+        """Whatever the core wrote is on its way; a login token is made when asked for."""
+        if self.core.wants_token:
+            self.core.provide_token(self.token(self.now_ns / 1e9), self.now_ns)
+        sent, self.sink.sent = self.sink.sent, []
+        if not sent:
+            return
+        if self.on_outbound is not None:
+            for text in sent:
+                self.on_outbound(self.now_ns, text)
+
+        def arrive() -> None:
+            for text in sent:
+                self._connection.receive(text, self.now_ns)
+
+        self._at(self.now_ns + self.link.to_exchange_ns, arrive)
+
+    def _ping(self) -> None:
+        self._connection.ping(self.now_ns)
+        self._at(self.now_ns + PING_NS, self._ping)
+
+    def _closed(self, code: int, reason: str) -> None:
+        self.core.on_disconnected(self.now_ns, f"{code} {reason}")
+
+    def run(self, until_ns: int) -> None:
+        """Advance to a time, event by event. Raises RuntimeError when the core gives up the connection."""
+        while True:
+            next_act_ns = self._heap[0][0] if self._heap else NEVER_NS
+            next_exchange_ns = self.exchange.next_ns()
+            next_timer_ns = max(self.core.deadline_ns, self.now_ns + 1)
+            next_ns = min(next_act_ns, next_exchange_ns, next_timer_ns)
+            if next_ns > until_ns:
+                self.now_ns = until_ns
+                return
+            self.now_ns = max(self.now_ns, next_ns)
+            self.steps += 1
+            if next_ns == next_exchange_ns:
+                self.exchange.advance(self.now_ns)
+            elif next_ns == next_act_ns:
+                heapq.heappop(self._heap)[2]()
+            else:
+                self.core.on_timer(self.now_ns)
+                self._after_core()
+            if self.core.wants_close or self.core.fatal:
+                raise RuntimeError(f"the core gives up its connection: {self.core.fatal or self.core.wants_close}")
