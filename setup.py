@@ -41,6 +41,7 @@ MODULES = [
     "engine.core.order_quoter",
     "engine.core.reports",
     "engine.core.risk",
+    "engine.core.conduct",
     "engine.core.step",
 ]
 

@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from engine.core.orders cimport OrderTable
-from feed.events cimport BookUpdate, Lwt, Ticker
+from feed.events cimport BookUpdate, LevelChange, Ticker
 from kernels.book cimport Book
 from kernels.records cimport Market, Model, Position, Settings, Target, Volatility, volatility_fn
 
@@ -72,4 +72,5 @@ cdef class Instrument:
     cdef void apply_ticker_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
     cdef void observe_c(self, OrderTable table, volatility_fn volatility, int64_t now_ns) noexcept nogil
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil
+    cdef int32_t _level_c(self, bint bid, LevelChange* change) noexcept nogil
     cdef double pnl_usd_c(self) noexcept nogil

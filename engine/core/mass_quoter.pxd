@@ -12,4 +12,5 @@ cdef class MassQuoter(Quoter):
     cdef void take_slots_c(self, Instrument instrument, int32_t side, uint64_t request, int64_t now_ns) noexcept nogil
     cdef void answered_c(self, uint64_t request, bint accepted, bint whole, int64_t now_ns) noexcept
     cdef void settle_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
+    cdef bint _kept_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int32_t but) noexcept nogil
     cdef void clear_c(self, int64_t now_ns) noexcept

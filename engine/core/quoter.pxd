@@ -53,5 +53,6 @@ cdef class Quoter:
     cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept
     cdef int32_t want_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
     cdef int32_t change_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
+    cdef int64_t _capacity_c(self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil
     cdef void revisit_c(self, int64_t at_ns) noexcept nogil
     cdef int32_t send_c(self, int32_t priority, Py_ssize_t size, int64_t now_ns) noexcept

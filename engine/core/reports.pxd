@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t
 from engine.core.instrument cimport Instrument
 from engine.core.orders cimport OrderTable
 from engine.core.quoter cimport Quoter
-from engine.core.requests cimport RequestRing
+from engine.core.requests cimport Request, RequestRing
 from feed.events cimport Fill, OrderBatch, OrderUpdate, Reply
 from feed.outbox cimport Outbox
 from kernels.records cimport fill_fn
@@ -30,6 +30,7 @@ cdef class Reports:
 
     cdef int apply_orders_c(self, OrderBatch* batch, int64_t now_ns) except -1
     cdef int apply_reply_c(self, Reply* reply, OrderBatch* batch, int64_t now_ns) except -1
+    cdef int _disarm(self, Request* request) except -1
     cdef int _order(self, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1
     cdef int _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update) except -1
     cdef int _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill) except -1

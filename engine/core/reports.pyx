@@ -94,11 +94,12 @@ cdef class Reports:
         self.requests.close_c(request)
         return 0
 
-    cdef void _disarm(self, Request* request):
+    cdef int _disarm(self, Request* request) except -1:
         cdef Instrument instrument
         for instrument in self.instruments:
             if instrument.in_flight == request.id:
                 instrument.armed = False
+        return 0
 
     cdef int _order(self, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1:
         cdef Instrument instrument

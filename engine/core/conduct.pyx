@@ -1,0 +1,396 @@
+"""How the core behaves towards a connection and its operator: set-up, positions of record, protection, halt and stop.
+
+None of it is on the path from a tick to a quote; ``engine.core.step`` is.
+"""
+
+from libc.math cimport INFINITY, isfinite
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy
+
+import ujson
+
+from engine.core.instrument cimport Instrument
+from engine.core.mass_quoter cimport MassQuoter
+from engine.core.order_quoter cimport OrderQuoter
+from engine.core.orders cimport OrderTable
+from engine.core.reports cimport Reports
+from engine.core.requests cimport REQUEST_CANCEL_SESSION, REQUEST_OPEN_ORDERS, REQUEST_QUERY, Request, RequestRing
+from engine.core.risk cimport MODE_ACTIVE, MODE_HALTED, Gate
+from feed.decode cimport Decoder
+from feed.encode cimport Encoder
+from feed.events cimport KIND_BOOK, KIND_INDEX, KIND_LWT, KIND_ORDERS, KIND_PORTFOLIO, KIND_TICKER, KIND_TRADES
+from feed.frames cimport MessageHandler, Sink
+from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_OTHER, SUBMIT_FULL, Outbox
+
+from engine.core.risk import MODES
+from engine.core.status import describe
+from feed import session_events, venue
+from feed.decode_slow import e8
+from feed.session import Session
+from feed.session_plan import SessionPlan
+
+cdef enum:
+    PROTECTION_COOLDOWN_NS = 3000000000
+    STOP_TRIES = 3
+
+
+def session_plan(plan) -> SessionPlan:
+    """The session's part of the core's plan: which channels, whether to arm protection, which account to expect."""
+    channels = [venue.SYSTEM]
+    for name in plan.instruments:
+        channels += [venue.ticker(name), venue.book(name), venue.lwt(name), venue.recent_trades(name)]
+    channels += sorted({venue.price_index(venue.underlying_of(name)) for name in plan.instruments})
+    return SessionPlan(
+        instruments=plan.instruments,
+        channels_public=tuple(channels),
+        channels_private=(venue.SESSION_ORDERS, venue.SESSION_MM_PROTECTION, venue.ACCOUNT_PORTFOLIO, venue.ACCOUNT_SUMMARY),
+        environment=plan.environment,
+        account=plan.account,
+        cancel_on_disconnect_s=plan.timing.cancel_on_disconnect_s,
+        mass_quote=plan.mode == "mass_quote",
+        reply_timeout_ns=plan.timing.reply_ns,
+    )
+
+
+cdef class Conduct(MessageHandler):
+    """The part of the core that lives as long as the process: one connection after another, and the operator's acts."""
+
+    def __init__(self, plan, addresses):
+        self.plan = plan
+        self.instruments = [
+            Instrument(i, name.encode("ascii"), plan.settings, plan.volatility) for i, name in enumerate(plan.instruments)
+        ]
+        self.decoder = Decoder()
+        self.encoder = Encoder()
+        self.outbox = Outbox(Sink())
+        self.table = OrderTable(len(self.instruments))
+        self.gate = Gate(len(self.instruments))
+        self.requests = RequestRing()
+        kind = MassQuoter if plan.mode == "mass_quote" else OrderQuoter
+        self.quoter = kind(plan, self.instruments, self.table, self.gate, self.requests, self.encoder, self.outbox, addresses)
+        self.reports = Reports(plan, self.instruments, self.table, self.requests, self.quoter, self.outbox, addresses)
+        self.session = Session(session_plan(plan))
+        self.data_stale_ns = plan.timing.data_stale_ns
+        self.reply_ns = plan.timing.reply_ns
+        self.audit_ns = plan.timing.audit_ns
+        self.equity_peak_usd = -INFINITY
+        self.orders_left = -1
+        self._positions = {}
+        self._rearm_after = {}
+        self._name_channels()
+
+    def _name_channels(self) -> None:
+        underlyings = {}
+        for i, name in enumerate(self.plan.instruments):
+            self.decoder.instruments.add(name.encode(), i)
+            underlying = venue.underlying_of(name)
+            if underlying not in underlyings:
+                underlyings[underlying] = len(underlyings)
+                self.decoder.underlyings.add(underlying.encode(), underlyings[underlying])
+                self.decoder.channels.add(venue.price_index(underlying).encode(), KIND_INDEX << 16 | underlyings[underlying])
+            for kind, channel in (
+                (KIND_TICKER, venue.ticker(name)), (KIND_BOOK, venue.book(name)),
+                (KIND_LWT, venue.lwt(name)), (KIND_TRADES, venue.recent_trades(name)),
+            ):
+                self.decoder.channels.add(channel.encode(), kind << 16 | i)
+        self.decoder.channels.add(b"session.orders", KIND_ORDERS << 16)
+        self.decoder.channels.add(b"account.portfolio", KIND_PORTFOLIO << 16)
+
+    def attach(self, Sink sink) -> None:
+        """Where request bytes go from now on."""
+        self.outbox.attach(sink)
+
+    # ---- connection ----
+
+    cpdef on_connected(self, int64_t now_ns):
+        """A new connection: everything begins anew, and every order of the last one stays counted until proven gone."""
+        cdef Instrument instrument
+        self.now_ns = max(self.now_ns, now_ns)
+        self.connections += 1
+        self.wants_close = None
+        self.requests.forget_all_c()
+        self.table.doubt_all_c()
+        self.quoter.live = False
+        self.quoter.overflowed = False
+        self.next_audit_ns = now_ns + self.audit_ns
+        for instrument in self.instruments:
+            instrument.unsync()
+        self.session.connected(now_ns)
+        self._pump(now_ns)
+
+    cpdef on_disconnected(self, int64_t now_ns, str reason):
+        """The connection is gone: nothing is believed live, nothing is believed gone."""
+        cdef Instrument instrument
+        self.now_ns = max(self.now_ns, now_ns)
+        self.last_error = reason
+        self.quoter.live = False
+        self.requests.forget_all_c()
+        self.table.doubt_all_c()
+        for instrument in self.instruments:
+            instrument.unsync()
+        self.session.disconnected(now_ns, reason)
+        self._pump(now_ns)
+        if self.stopping:
+            self.stopped = True
+
+    @property
+    def wants_token(self) -> bool:
+        """Whether the session waits for ``provide_token``."""
+        return self.session.wants_token
+
+    def provide_token(self, str token, int64_t now_ns) -> None:
+        """A fresh login token (protocol section 4.1); it is used once and not kept."""
+        self.session.provide_token(token, now_ns)
+        self._pump(now_ns)
+
+    # ---- session ----
+
+    def _pump(self, int64_t now_ns) -> None:
+        """Send what the session wants sent and take what it has found out."""
+        for text in self.session.take_requests():
+            self._submit(PRIORITY_OTHER, text, now_ns)
+        for event in self.session.take_events():
+            self._on_session(event, now_ns)
+
+    cdef int _submit(self, int32_t priority, bytes text, int64_t now_ns) except -1:
+        cdef Py_ssize_t size = len(text)
+        cdef const char* source = text
+        if size > self.encoder.capacity:
+            raise ValueError(f"request of {size} bytes: at most {self.encoder.capacity}")
+        memcpy(self.encoder.text_c(), source, size)
+        if self.outbox.submit_c(priority, self.encoder.text_c(), size, now_ns) == SUBMIT_FULL:
+            self.wants_close = "the venue does not take our bytes"
+        self.quoter.messages_sent += 1
+        return 0
+
+    def _query(self, int32_t kind, int32_t priority, str method, dict params, int64_t now_ns) -> None:
+        """A request of the core's own that is not about one order."""
+        cdef Request* request = self.requests.open_c(kind, -1, 0, now_ns)
+        if request == NULL:
+            self.wants_close = "too many requests without an answer"
+            return
+        text = ujson.dumps({"method": method, "params": params, "id": request.id}, allow_nan=False, escape_forward_slashes=False)
+        self._submit(priority, text.encode(), now_ns)
+
+    def _on_session(self, event, int64_t now_ns) -> None:
+        """Take one finding of the session."""
+        if isinstance(event, session_events.MessageRate):
+            self.outbox.set_message_rate(event.rate)
+        elif isinstance(event, session_events.LeftoverOrders):
+            self._leftovers(event.orders)
+        elif isinstance(event, session_events.PositionsOfRecord):
+            self._positions = dict(event.positions_e8)
+        elif isinstance(event, session_events.InstrumentsKnown):
+            self._take_grids(event.instruments)
+        elif isinstance(event, session_events.PricesKnown):
+            self._take_prices(event.prices, now_ns)
+        elif isinstance(event, session_events.Armed):
+            self._arm(event.product)
+        elif isinstance(event, session_events.ArmingFailed):
+            self.last_error = f"protection of {event.product}: {event.message} (error {event.code})"
+            self._rearm_after[event.product] = now_ns + PROTECTION_COOLDOWN_NS
+        elif isinstance(event, session_events.Live):
+            self._go_live(now_ns)
+        elif isinstance(event, session_events.Failed):
+            self.last_error = event.reason
+            self.wants_close = event.reason
+            if event.fatal:
+                self.fatal = event.reason
+        elif isinstance(event, session_events.ReconnectRequested):
+            self.wants_close = "the venue asked for a new connection"
+
+    def _leftovers(self, orders) -> None:
+        """Open orders that are not of this session. Those with our label are the last connection's: wait until they are gone."""
+        self._leftover_orders = len(orders)
+        ours = [order for order in orders if order.get("label") == self.plan.label and not order.get("persistent")]
+        if ours:
+            self.wants_close = f"{len(ours)} orders of an earlier connection are still open"
+
+    def _notice(self, message, int64_t now_ns) -> None:
+        """A notification that is neither hot nor the session's."""
+        if getattr(message, "channel", None) == venue.SESSION_MM_PROTECTION:
+            for line in message.payload:
+                self._protection(line.product, line.remaining, now_ns)
+
+    def _take_grids(self, listed) -> None:
+        """Ticks and lots as the venue lists them. The walk has passed the query of open orders: no order of ours is left."""
+        cdef Instrument instrument
+        if self.wants_close is None:
+            self.table.forget_all_c()
+        by_name = {line["instrument_name"]: line for line in listed}
+        for instrument in self.instruments:
+            line = by_name[instrument.name.decode()]
+            lot_e8 = e8(line["volume_tick_size"])
+            minimum_e8 = max(e8(line.get("min_order_amount") or line["volume_tick_size"]), lot_e8)
+            instrument.configure(e8(line["tick_size"]), lot_e8, -(-minimum_e8 // lot_e8), line["product"])
+
+    def _take_prices(self, prices, int64_t now_ns) -> None:
+        """Turn limits given in USD into lots, adopt the positions of record, and say how much protection to arm."""
+        cdef Instrument instrument
+        limits = self.plan.limits
+        protection = {}
+        for instrument in self.instruments:
+            price = prices[instrument.name.decode()]
+            lot = instrument.settings.lot_contracts
+            max_position = min(limits.max_position, limits.max_position_usd / price, limits.max_notional_usd / price)
+            max_order = min(limits.max_order, limits.max_order_usd / price)
+            instrument.settings.max_position = max_position
+            self.gate.set_limits(instrument.index, int(max_position / lot), int(min(max_order, max_position) / lot),
+                                 limits.collar_bps * 1e-4, instrument.settings.tick_usd)
+            self._adopt_position(instrument, price)
+            trade, quote = protection.get(instrument.product, (0, 0))
+            quote = max(quote, int(min(max_order, max_position) / lot) * instrument.lot_e8)
+            trade = max(trade, int(self.plan.protection[0] * self._side_contracts(instrument, price) / lot) * instrument.lot_e8, instrument.lot_e8)
+            protection[instrument.product] = (min(trade, quote), quote)
+        self.session.set_protection(protection, now_ns)
+
+    def _side_contracts(self, Instrument instrument, double price) -> float:
+        """Contracts of one full side of the ladder."""
+        cdef double base = instrument.settings.base_size
+        cdef double total = 0.0
+        cdef int i
+        if not isfinite(base):
+            base = instrument.settings.size_usd / price
+        for i in range(instrument.settings.levels):
+            total += base * instrument.settings.size_multipliers[i]
+        return total
+
+    def _adopt_position(self, Instrument instrument, double price) -> None:
+        """The position of record becomes ours; what differs from our fills was traded while we were not connected.
+
+        Lots found that way are booked at ``price``: their true prices come with the account's history.
+        """
+        lots = self._positions.get(instrument.name.decode(), 0) // instrument.lot_e8
+        missed = lots - instrument.position.lots
+        if missed and self.connections == 1:
+            instrument.base_at(lots, price)
+        elif missed:
+            self.missed_lots += abs(missed)
+            self.reports.book_missed(instrument, missed, price)
+        instrument.reported_lots = lots
+        instrument.has_reported = True
+        instrument.mismatch_since_ns = 0
+
+    def _arm(self, product) -> None:
+        cdef Instrument instrument
+        for instrument in self.instruments:
+            if instrument.product == product:
+                instrument.armed = True
+                instrument.dirty = True
+
+    def _protection(self, product, remaining, int64_t now_ns) -> None:
+        """Protection fired or was reset: pull, cool down, arm again on purpose."""
+        cdef Instrument instrument
+        if remaining > 0:
+            return
+        for instrument in self.instruments:
+            if instrument.product == product:
+                instrument.armed = False
+                instrument.dirty = True
+                instrument.hold_until_ns = max(instrument.hold_until_ns, now_ns + PROTECTION_COOLDOWN_NS)
+        self._rearm_after[product] = now_ns + PROTECTION_COOLDOWN_NS
+
+    def _go_live(self, int64_t now_ns) -> None:
+        cdef Instrument instrument
+        if self.stopping or self.gate.mode == MODE_HALTED:
+            self._verify_empty(now_ns)
+        self.quoter.live = True
+        for instrument in self.instruments:
+            instrument.armed = instrument.armed or not self.quoter.mass
+            instrument.dirty = True
+
+    cdef int _check_drawdown(self, int64_t now_ns) except -1:
+        """Fall of equity from its peak, realised and unrealised, net of fees and funding."""
+        cdef Instrument instrument
+        cdef double equity = 0.0
+        for instrument in self.instruments:
+            equity += instrument.pnl_usd_c()
+        if not isfinite(equity):
+            return 0
+        self.equity_peak_usd = max(self.equity_peak_usd, equity)
+        if self.equity_peak_usd - equity > self.plan.limits.max_drawdown_usd:
+            self.halt(f"drawdown of {self.equity_peak_usd - equity:.2f} USD from the peak, limit {self.plan.limits.max_drawdown_usd:.2f} USD", now_ns)
+        return 0
+
+    # ---- operator ----
+
+    def operator(self, str act, int64_t now_ns) -> None:
+        """``stop``: end with nothing left in the market. ``halt``: the same, latched, staying connected. ``resume``: quote again.
+
+        Raises ValueError for another act, or a ``resume`` whose cause persists.
+        """
+        cdef Instrument instrument
+        if act == "stop":
+            self.stopping = True
+            self.gate.set_mode(MODE_HALTED)
+            self._empty(now_ns)
+        elif act == "halt":
+            self.halt("operator", now_ns)
+        elif act == "resume":
+            if self.reports.halt is not None or any(i.mismatch_since_ns for i in self.instruments):
+                raise ValueError(f"resume refused: {self.halt_reason}")
+            self.halt_reason = None
+            self.equity_peak_usd = -INFINITY
+            self.gate.set_mode(MODE_ACTIVE)
+            for instrument in self.instruments:
+                instrument.dirty = True
+        else:
+            raise ValueError(f"operator act {act!r}: one of stop, halt, resume")
+
+    def halt(self, str reason, int64_t now_ns) -> None:
+        """Latch HALTED and remove everything; survives any number of connections until ``resume``."""
+        if self.halt_reason is None:
+            self.halt_reason = reason
+            self.gate.set_mode(MODE_HALTED)
+            self._empty(now_ns)
+
+    def _empty(self, int64_t now_ns) -> None:
+        """Remove every order of the session, in-flight ones included (protocol section 6.5), then look."""
+        if not self.quoter.live:
+            if self.stopping:
+                # Before the end of the set-up no order of this session exists.
+                self.orders_left = 0 if self.table.used == 0 else -1
+                self.stopped = True
+            return
+        self._query(REQUEST_CANCEL_SESSION, PRIORITY_CANCEL, "private/cancel_session", {}, now_ns)
+        self._verify_empty(now_ns)
+        self.stop_deadline_ns = now_ns + STOP_TRIES * self.reply_ns
+
+    def _verify_empty(self, int64_t now_ns) -> None:
+        self._query(REQUEST_OPEN_ORDERS, PRIORITY_CANCEL, "private/open_orders", {}, now_ns)
+
+    def _control_reply(self, reply, int32_t kind, int64_t now_ns) -> None:
+        """Answer to a request of the stop."""
+        cdef Instrument instrument
+        if reply.error is not None:
+            self.last_error = f"{reply.error.code} {reply.error.message}"
+        if kind == REQUEST_CANCEL_SESSION:
+            for instrument in self.instruments:
+                instrument.armed = not self.quoter.mass     # protection groups are reset (protocol section 6.5)
+                if self.quoter.mass:
+                    self._rearm_after[instrument.product] = now_ns + PROTECTION_COOLDOWN_NS
+            return
+        if kind != REQUEST_OPEN_ORDERS or reply.error is not None:
+            return
+        self.orders_left = len(reply.result)
+        self.stop_deadline_ns = 0
+        if self.orders_left == 0:
+            self.table.forget_all_c()
+            self.stopped = self.stopping
+        elif self.stop_tries < STOP_TRIES:
+            self.stop_tries += 1
+            self._query(REQUEST_QUERY, PRIORITY_CANCEL, "private/cancel_all", {}, now_ns)
+            self._verify_empty(now_ns)
+        else:
+            self.wants_close = f"{self.orders_left} orders stay open after {STOP_TRIES} attempts"
+
+    # ---- for people ----
+
+    @property
+    def mode(self) -> str:
+        """ACTIVE, REDUCING or HALTED."""
+        return MODES[self.gate.mode]
+
+    def status(self) -> dict:
+        """Everything a status line, a summary or a test wants to know."""
+        return describe(self)
