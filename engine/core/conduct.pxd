@@ -38,7 +38,7 @@ cdef class Conduct(MessageHandler):
     cdef readonly bint stopping
     cdef readonly bint stopped
     cdef readonly int64_t orders_left   # as the venue last told while stopping; -1: not told
-    cdef readonly int64_t _leftover_orders
+    cdef readonly int64_t leftover_orders
     cdef dict _positions                # of record, by instrument name, until the grids are known
     cdef dict _rearm_after              # product: when its protection is armed again, ns
     cdef int32_t stop_tries

@@ -201,7 +201,7 @@ cdef class Conduct(MessageHandler):
 
     def _leftovers(self, orders) -> None:
         """Open orders that are not of this session. Those with our label are the last connection's: wait until they are gone."""
-        self._leftover_orders = len(orders)
+        self.leftover_orders = len(orders)
         ours = [order for order in orders if order.get("label") == self.plan.label and not order.get("persistent")]
         if ours:
             self.wants_close = f"{len(ours)} orders of an earlier connection are still open"

@@ -31,7 +31,8 @@ cdef class MassQuoter(Quoter):
         """Evaluate what changed; first remove what must not rest, then send what is worth a message."""
         cdef Instrument instrument
         cdef Request* request = NULL
-        cdef int32_t need, key, changes[2]
+        cdef int32_t need, key
+        cdef int32_t[2] changes
         cdef int32_t entries = 0, priority = PRIORITY_QUOTE
         cdef bint to_clear = False
         cdef int i
@@ -128,7 +129,7 @@ cdef class MassQuoter(Quoter):
         """Write one side into the message and take its slots; the orders it replaces become CANCELLING."""
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t i, j, slot, n = self.side_count_[key]
-        cdef bint kept[10]
+        cdef bint[10] kept
         cdef Slot* order
         for i in range(n):
             kept[i] = False

@@ -60,7 +60,8 @@ cdef class OrderQuoter(Quoter):
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t change = self.change_c(instrument, side, now_ns)
         cdef int32_t wanted = self.side_count_[key]
-        cdef int32_t i, index, holder[10]
+        cdef int32_t i, index
+        cdef int32_t[10] holder
         cdef bint sent = False
         cdef Slot* order
         if change == CHANGE_NOTHING:

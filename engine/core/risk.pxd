@@ -29,7 +29,6 @@ cdef struct GateLimits:       # of one instrument, in its ticks and lots
 cdef class Gate:
     cdef readonly int32_t mode
     cdef GateLimits* limits_
-    cdef int64_t* passes_
     cdef int64_t* refusals_   # [GATE_CODES]
     cdef readonly int64_t passed
     cdef readonly int64_t refused

@@ -1,7 +1,7 @@
 """Pre-trade gate: worst-case position, order size, price collar, own crossing, mode."""
 
-from libc.math cimport fabs
-from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.math cimport INFINITY, fabs
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 
 from engine.core.orders cimport OrderTable
@@ -66,9 +66,9 @@ cdef class Gate:
         # Comparisons are written so that a NaN reference fails them.
         if not (mark_usd > 0.0) and not (index_usd > 0.0):
             return GATE_NO_REFERENCE
-        if mark_usd > 0.0 and not (fabs(price - mark_usd) <= limits.collar * mark_usd):
+        if mark_usd > 0.0 and not (fabs(price - mark_usd) <= limits.collar * mark_usd < INFINITY):
             return GATE_COLLAR
-        if index_usd > 0.0 and not (fabs(price - index_usd) <= limits.collar * index_usd):
+        if index_usd > 0.0 and not (fabs(price - index_usd) <= limits.collar * index_usd < INFINITY):
             return GATE_COLLAR
         return GATE_PASS
 
@@ -90,7 +90,7 @@ cdef class Gate:
             code = self.price_c(instrument, price_ticks[i], mark_usd, index_usd)
             if code != GATE_PASS:
                 return self.verdict_c(code)
-            if side > 0 and price_ticks[i] >= opposite or side < 0 and price_ticks[i] <= opposite:
+            if (side > 0 and price_ticks[i] >= opposite) or (side < 0 and price_ticks[i] <= opposite):
                 return self.verdict_c(GATE_SELF_CROSS)
             # Each order is at most max_order_lots, so the sum cannot overflow before this stops it.
             total += lots[i]
@@ -99,6 +99,19 @@ cdef class Gate:
         if self.mode == MODE_REDUCING and total > -side * position_lots:
             return self.verdict_c(GATE_MODE)
         return self.verdict_c(GATE_PASS)
+
+    def check(self, OrderTable table, int32_t instrument, int32_t side, int64_t position_lots, int64_t exposure_lots, price_ticks, lots,
+              double mark_usd, double index_usd) -> str:
+        """Python twin of ``side_c``: the verdict in words. Raises ValueError for more than ten levels."""
+        cdef int64_t prices[10]
+        cdef int64_t sizes[10]
+        cdef int32_t i, n = len(lots)
+        if n > 10 or len(price_ticks) != n:
+            raise ValueError(f"{n} sizes and {len(price_ticks)} prices: at most 10 of each, and as many")
+        for i in range(n):
+            prices[i] = price_ticks[i]
+            sizes[i] = lots[i]
+        return REASONS[self.side_c(table, instrument, side, position_lots, exposure_lots, n, prices, sizes, mark_usd, index_usd)]
 
     def refusals(self) -> dict:
         """Refusals counted by reason."""
