@@ -223,6 +223,11 @@ _OPTION = re.compile(r"[A-Z0-9]+-\d{1,2}[A-Z]{3}\d{2}-\d+(?:\.\d+)?-[CP]\Z")
 _OUTRIGHT = re.compile(r"[A-Z0-9]+-(?:PERPETUAL|\d{1,2}[A-Z]{3}\d{2})\Z")
 
 
+def underlying_of(instrument: str) -> str:
+    """Underlying of an instrument's name: the coin in USD (section 11)."""
+    return instrument.partition("-")[0] + "USD"
+
+
 def is_outright(instrument: str) -> bool:
     """Is it a perpetual or a dated future, whose prices are always positive?"""
     return _OUTRIGHT.match(instrument) is not None

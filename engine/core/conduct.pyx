@@ -18,7 +18,7 @@ from engine.core.requests cimport REQUEST_CANCEL_SESSION, REQUEST_OPEN_ORDERS, R
 from engine.core.risk cimport MODE_ACTIVE, MODE_HALTED, Gate
 from feed.decode cimport Decoder
 from feed.encode cimport Encoder
-from feed.events cimport KIND_BOOK, KIND_INDEX, KIND_LWT, KIND_ORDERS, KIND_PORTFOLIO, KIND_TICKER, KIND_TRADES
+from feed.events cimport KIND_SLOW
 from feed.frames cimport MessageHandler, Sink
 from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_OTHER, SUBMIT_FULL, Outbox
 
@@ -28,6 +28,7 @@ from feed import session_events, venue
 from feed.decode_slow import e8
 from feed.session import Session
 from feed.session_plan import SessionPlan
+from feed.symbols import SymbolTable
 
 cdef enum:
     PROTECTION_COOLDOWN_NS = 3000000000
@@ -60,7 +61,6 @@ cdef class Conduct(MessageHandler):
         self.instruments = [
             Instrument(i, name.encode("ascii"), plan.settings, plan.volatility) for i, name in enumerate(plan.instruments)
         ]
-        self.decoder = Decoder()
         self.encoder = Encoder()
         self.outbox = Outbox(Sink())
         self.table = OrderTable(len(self.instruments))
@@ -77,24 +77,21 @@ cdef class Conduct(MessageHandler):
         self.orders_left = -1
         self._positions = {}
         self._rearm_after = {}
-        self._name_channels()
+        self.decoder = self._symbols()
 
-    def _name_channels(self) -> None:
-        underlyings = {}
+    def _symbols(self) -> Decoder:
+        """A decoder that knows the instruments, their underlyings and the channels of both."""
+        instruments, underlyings = SymbolTable(1024), SymbolTable(64)
         for i, name in enumerate(self.plan.instruments):
-            self.decoder.instruments.add(name.encode(), i)
-            underlying = venue.underlying_of(name)
-            if underlying not in underlyings:
-                underlyings[underlying] = len(underlyings)
-                self.decoder.underlyings.add(underlying.encode(), underlyings[underlying])
-                self.decoder.channels.add(venue.price_index(underlying).encode(), KIND_INDEX << 16 | underlyings[underlying])
-            for kind, channel in (
-                (KIND_TICKER, venue.ticker(name)), (KIND_BOOK, venue.book(name)),
-                (KIND_LWT, venue.lwt(name)), (KIND_TRADES, venue.recent_trades(name)),
-            ):
-                self.decoder.channels.add(channel.encode(), kind << 16 | i)
-        self.decoder.channels.add(b"session.orders", KIND_ORDERS << 16)
-        self.decoder.channels.add(b"account.portfolio", KIND_PORTFOLIO << 16)
+            instruments.add(name.encode(), i)
+            underlying = venue.underlying_of(name).encode()
+            if underlyings.find(underlying) < 0:
+                underlyings.add(underlying, underlyings.count)
+        decoder = Decoder(SymbolTable(4096), instruments, underlyings)
+        for channel in (*self.session.plan.channels_public, *self.session.plan.channels_private):
+            if venue.parse_channel(channel).kind != KIND_SLOW:
+                decoder.add_channel(channel)
+        return decoder
 
     def attach(self, Sink sink) -> None:
         """Where request bytes go from now on."""

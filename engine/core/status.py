@@ -11,7 +11,7 @@ def describe(core: Any) -> dict[str, Any]:
     return {
         "mode": core.mode,
         "halt_reason": core.halt_reason,
-        "session": core.session.state_name,
+        "session": core.session.state.name,
         "connections": core.connections,
         "ticks": sum(line["ticks"] for line in instruments.values()),
         "messages_received": core.messages,
