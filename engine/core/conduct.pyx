@@ -7,6 +7,8 @@ from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
+from decimal import Decimal
+
 import ujson
 
 from engine.core.instrument cimport Instrument
@@ -33,6 +35,7 @@ from feed.symbols import SymbolTable
 cdef enum:
     PROTECTION_COOLDOWN_NS = 3000000000
     STOP_TRIES = 3
+    OTHER_RATE = 50                  # set-up requests and queries a second: the venue states no limit for them
 
 
 def session_plan(plan) -> SessionPlan:
@@ -62,7 +65,7 @@ cdef class Conduct(MessageHandler):
             Instrument(i, name.encode("ascii"), plan.settings, plan.volatility) for i, name in enumerate(plan.instruments)
         ]
         self.encoder = Encoder()
-        self.outbox = Outbox(Sink())
+        self.outbox = Outbox(Sink(), other_rate=OTHER_RATE)
         self.table = OrderTable(len(self.instruments))
         self.gate = Gate(len(self.instruments))
         self.requests = RequestRing()
@@ -217,9 +220,9 @@ cdef class Conduct(MessageHandler):
         by_name = {line["instrument_name"]: line for line in listed}
         for instrument in self.instruments:
             line = by_name[instrument.name.decode()]
-            lot_e8 = e8(line["volume_tick_size"])
-            minimum_e8 = max(e8(line.get("min_order_amount") or line["volume_tick_size"]), lot_e8)
-            instrument.configure(e8(line["tick_size"]), lot_e8, -(-minimum_e8 // lot_e8), line["product"])
+            lot_e8 = e8(Decimal(line["volume_tick_size"]))
+            minimum_e8 = max(e8(Decimal(line.get("min_order_amount") or line["volume_tick_size"])), lot_e8)
+            instrument.configure(e8(Decimal(line["tick_size"])), lot_e8, -(-minimum_e8 // lot_e8), line["product"])
 
     def _take_prices(self, prices, int64_t now_ns) -> None:
         """Turn limits given in USD into lots, adopt the positions of record, and say how much protection to arm."""

@@ -214,12 +214,12 @@ cdef class Instrument:
 
     def status(self) -> dict:
         """Numbers for people: prices in USD, sizes in contracts."""
-        cdef double lot = self.settings.lot_contracts
+        cdef double lot = self.settings.lot_contracts if self.tick_e8 else 0.0
         return {
             "position": self.position.lots * lot,
             "max_abs_position": self.max_abs_lots * lot,
             "pnl_usd": self.pnl_usd_c(),
-            "realised_usd": self.position.realised_ticklots * lot * self.settings.tick_usd,
+            "realised_usd": self.position.realised_ticklots * lot * (self.settings.tick_usd if self.tick_e8 else 0.0),
             "fees_usd": self.position.fees_usd,
             "funding_usd": self.position.funding_usd,
             "fair_usd": self.market.fair_usd if isfinite(self.market.fair_usd) else None,

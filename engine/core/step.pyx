@@ -11,6 +11,7 @@ from engine.core.requests cimport FIRST_HOT_ID, REQUEST_CANCEL_SESSION, REQUEST_
 from feed.events cimport (
     KIND_BOOK, KIND_INDEX, KIND_LWT, KIND_ORDERS, KIND_PORTFOLIO, KIND_REPLY, KIND_SLOW, KIND_TICKER, KIND_TRADES, PositionUpdate,
 )
+from feed.outbox cimport PRIORITY_OTHER, SUBMIT_FULL
 
 from feed import decode_slow, venue
 from feed.decode_slow import Malformed
@@ -39,11 +40,17 @@ cdef class Core(Conduct):
             self._decide_c(now_ns)
         return 0
 
+    def on_message(self, bytes message, int64_t now_ns, bint last_in_batch) -> None:
+        """Python twin of ``on_message_c``."""
+        self.on_message_c(message, len(message), now_ns, last_in_batch)
+
     cdef int on_batch_end_c(self, int64_t now_ns) except -1:
         self._decide_c(now_ns)
         return 0
 
     cdef int _decide_c(self, int64_t now_ns) except -1:
+        if not self.quoter.live:
+            self._check_synced(now_ns)
         self.quoter.decide_c(now_ns)
         if self.quoter.overflowed and self.wants_close is None:
             self.wants_close = "a bound was reached: requests unanswered or bytes unsent"
@@ -182,6 +189,10 @@ cdef class Core(Conduct):
                     due = min(due, instrument.ticker_ns + self.data_stale_ns + 1)
         if self.stop_deadline_ns:
             due = min(due, self.stop_deadline_ns)
+        if self.outbox.cancel_queue.count:
+            due = min(due, self.outbox.retry_at_ns)
+        elif self.outbox.other_queue.count:
+            due = min(due, self.outbox.next_admission_c(PRIORITY_OTHER, self.now_ns))
         for at_ns in self._rearm_after.values():
             due = min(due, at_ns)
         return min(due, self.session.deadline_ns)
@@ -193,7 +204,8 @@ cdef class Core(Conduct):
         self.now_ns = max(self.now_ns, now_ns)
         self.session.poll(now_ns)
         self._pump(now_ns)
-        self.outbox.flush_c(now_ns)
+        if self.outbox.flush_c(now_ns) == SUBMIT_FULL:
+            self.wants_close = "the venue does not take our bytes"
         request = self.requests.overdue_c(now_ns - self.reply_ns)
         while request != NULL:
             if request.kind >= REQUEST_CANCEL_SESSION:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from engine.core.plan import CorePlan
 from engine.core.step import Core
+from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
 from feed.frames import ListSink
 from kernels.compiled import addresses
@@ -44,6 +45,7 @@ class World:
     steps: int = 0
     _heap: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
     _sequence: int = 0
+    _connection: Connection = field(init=False)
     _inbound: list[tuple[int, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
