@@ -7,9 +7,10 @@ later than ``deadline_ns``, and closes the connection when ``is_failed`` says so
 random.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import inf
 from typing import Any
 
 import ujson
@@ -54,6 +55,8 @@ class Session:
         self._pending: dict[int, _Pending] = {}
         self._snapshots: set[str] = set()
         self._subscribed = False
+        self._prices: dict[str, float] = {}
+        self._protection: dict[str, tuple[int, int]] = dict(plan.protection)
         self._requests: list[bytes] = []
         self._events: list[events.Event] = []
         self._enter: dict[State, Callable[[int], None]] = {
@@ -65,6 +68,7 @@ class Session:
             State.OPEN_ORDERS: lambda now_ns: self._step(Method.OPEN_ORDERS, {}),
             State.PORTFOLIO: lambda now_ns: self._step(Method.PORTFOLIO, {}),
             State.INSTRUMENTS: lambda now_ns: self._step(Method.INSTRUMENTS, {}),
+            State.PRICES: self._enter_prices,
             State.PROTECTION: self._enter_protection,
             State.PUBLIC: self._enter_public,
             State.SYNCING: self._enter_syncing,
@@ -79,6 +83,7 @@ class Session:
             Method.OPEN_ORDERS: self._on_open_orders,
             Method.PORTFOLIO: self._on_portfolio,
             Method.INSTRUMENTS: self._on_instruments,
+            Method.TICKER: self._on_ticker,
             Method.SET_MM_PROTECTION: self._on_armed,
         }
 
@@ -88,6 +93,11 @@ class Session:
     def is_live(self) -> bool:
         """May quotes be sent?"""
         return self.state is State.LIVE
+
+    @property
+    def is_syncing(self) -> bool:
+        """Does the session wait for ``synced``?"""
+        return self.state is State.SYNCING
 
     @property
     def is_failed(self) -> bool:
@@ -122,6 +132,7 @@ class Session:
         self.generation += 1
         self._subscribed = False
         self._snapshots.clear()
+        self._protection = dict(self.plan.protection)
         self._begin(now_ns)
 
     def disconnected(self, now_ns: int, reason: str) -> None:
@@ -148,6 +159,19 @@ class Session:
             params["account"] = self.plan.account
         self._step(Method.LOGIN, params)
         self._deadline_ns = now_ns + self.plan.reply_timeout_ns
+
+    def set_protection(self, protection: Mapping[str, tuple[int, int]], now_ns: int) -> None:
+        """(trade_amount_e8, quote_amount_e8) of each product, once prices are known; arms them if that step waits for it.
+
+        Raises ValueError for an amount that the venue would refuse.
+        """
+        for product, (trade_e8, quote_e8) in protection.items():
+            if not 0 < trade_e8 <= quote_e8:
+                raise ValueError(f"protection of {product}: trade amount {trade_e8} must be in (0, {quote_e8}]")
+        waiting = self.state is State.PROTECTION and not self._protection
+        self._protection = dict(protection)
+        if waiting:
+            self._enter_protection(now_ns)
 
     def on_snapshot(self, channel: str, now_ns: int) -> None:
         """The first state of a private channel has arrived (before or after the reply to its subscription)."""
@@ -200,7 +224,7 @@ class Session:
 
     def rearm(self, product: str, now_ns: int) -> None:
         """Fill a product's protection group again; answered by ``Armed`` or ``ArmingFailed``."""
-        if product not in self.plan.protection:
+        if product not in self._protection:
             raise SessionError(f"no protection is planned for {product}")
         self._side(Method.SET_MM_PROTECTION, self._protection_params(product), product, now_ns)
 
@@ -240,6 +264,8 @@ class Session:
     def _finish_step(self, now_ns: int) -> None:
         """Go on if every request of this step is answered, and what else it waits for is there."""
         if self._pending or self.state is State.FAILED:
+            return
+        if self.state is State.PROTECTION and not self._protection:
             return
         if self.state is State.PRIVATE:
             if not self._subscribed:
@@ -292,8 +318,14 @@ class Session:
     def _enter_public(self, now_ns: int) -> None:
         self._subscribe(Method.PUBLIC_SUBSCRIBE, self.plan.channels_public)
 
+    def _enter_prices(self, now_ns: int) -> None:
+        self._prices.clear()
+        for name in self.plan.instruments:
+            self._step(Method.TICKER, {"instrument_name": name}, name)
+
     def _enter_protection(self, now_ns: int) -> None:
-        for product in self.plan.protection:
+        """Amounts that depend on the price come from the owner: ``set_protection``."""
+        for product in self._protection:
             self._step(Method.SET_MM_PROTECTION, self._protection_params(product), product)
 
     def _enter_syncing(self, now_ns: int) -> None:
@@ -306,7 +338,7 @@ class Session:
             self._step(method, {"channels": list(part)}, part)
 
     def _protection_params(self, product: str) -> dict[str, Any]:
-        trade_e8, quote_e8 = self.plan.protection[product]
+        trade_e8, quote_e8 = self._protection[product]
         return {"product": product, "trade_amount": json_number(trade_e8), "quote_amount": json_number(quote_e8)}
 
     # -- answers -------------------------------------------------------------------------------------------------------
@@ -418,6 +450,14 @@ class Session:
                 self._fail(f"the venue has no instrument {wanted}; the nearest are {', '.join(near)}", fatal=True)
                 return
         self._events.append(events.InstrumentsKnown(instruments))
+
+    def _on_ticker(self, pending: _Pending, result: Any) -> None:
+        price = float(member(result, "mark_price"))
+        if not 0.0 < price < inf:
+            raise Unexpected(f"mark price of {pending.argument} is {price}")
+        self._prices[pending.argument] = price
+        if len(self._prices) == len(self.plan.instruments):
+            self._events.append(events.PricesKnown(dict(self._prices)))
 
     def _on_armed(self, pending: _Pending, result: Any) -> None:
         self._events.append(events.Armed(pending.argument))

@@ -48,6 +48,13 @@ class InstrumentsKnown:
 
 
 @dataclass(frozen=True, slots=True)
+class PricesKnown:
+    """Mark price in USD of every planned instrument: what amounts given in USD are turned into contracts with."""
+
+    prices: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Armed:
     """The protection group of this product is full."""
 
@@ -125,6 +132,7 @@ Event = (
     | LeftoverOrders
     | PositionsOfRecord
     | InstrumentsKnown
+    | PricesKnown
     | Armed
     | ArmingFailed
     | Resubscribed

@@ -93,8 +93,6 @@ class SessionPlan:
         for product, (trade_e8, quote_e8) in self.protection.items():
             if not product or not 0 < trade_e8 <= quote_e8:
                 problems.append(f"protection of {product!r}: trade amount must be in (0, quote amount]")
-        if self.mass_quote and not self.protection:
-            problems.append("mass quoting needs protection")
         if self.mass_quote and not self.login:
             problems.append("mass quoting needs a login")
         return problems

@@ -20,6 +20,7 @@ class State(Enum):
     OPEN_ORDERS = auto()
     PORTFOLIO = auto()
     INSTRUMENTS = auto()
+    PRICES = auto()
     PROTECTION = auto()
     PUBLIC = auto()
     SYNCING = auto()
@@ -51,7 +52,8 @@ TABLE: dict[State, dict[Trigger, State]] = {
     State.PRIVATE: {Trigger.DONE: State.OPEN_ORDERS, **_ENDS},
     State.OPEN_ORDERS: {Trigger.DONE: State.PORTFOLIO, **_ENDS},
     State.PORTFOLIO: {Trigger.DONE: State.INSTRUMENTS, **_ENDS},
-    State.INSTRUMENTS: {Trigger.DONE: State.PROTECTION, **_ENDS},
+    State.INSTRUMENTS: {Trigger.DONE: State.PRICES, **_ENDS},
+    State.PRICES: {Trigger.DONE: State.PROTECTION, **_ENDS},
     State.PROTECTION: {Trigger.DONE: State.PUBLIC, **_ENDS},
     State.PUBLIC: {Trigger.DONE: State.SYNCING, **_ENDS},
     State.SYNCING: {Trigger.SYNCED: State.LIVE, **_ENDS},

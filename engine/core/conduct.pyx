@@ -327,7 +327,10 @@ cdef class Conduct(MessageHandler):
         elif act == "halt":
             self.halt("operator", now_ns)
         elif act == "resume":
-            if self.reports.halt is not None or any(i.mismatch_since_ns for i in self.instruments):
+            mismatch = False
+            for instrument in self.instruments:
+                mismatch = mismatch or instrument.mismatch_since_ns != 0
+            if self.reports.halt is not None or mismatch:
                 raise ValueError(f"resume refused: {self.halt_reason}")
             self.halt_reason = None
             self.equity_peak_usd = -INFINITY

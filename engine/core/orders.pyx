@@ -192,13 +192,13 @@ cdef class OrderTable:
             if self.slot_[i].state != SLOT_FREE:
                 self.slot_[i].state = SLOT_UNKNOWN
 
-    def open(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns=0) -> int:
+    def take(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns=0) -> int:
         """Python twin of ``open_c``. Raises IndexError for an instrument that does not exist."""
         if not 0 <= instrument < self.instruments:
             raise IndexError(f"instrument {instrument} of {self.instruments}")
         return self.open_c(instrument, side, price_ticks, lots, now_ns)
 
-    def close(self, int32_t slot) -> None:
+    def release(self, int32_t slot) -> None:
         """Python twin of ``close_c``."""
         if not 0 <= slot < SLOTS:
             raise IndexError(f"slot {slot} of {SLOTS}")
@@ -221,6 +221,7 @@ cdef class OrderTable:
                 result.append({
                     "slot": i, "state": STATES[slot.state], "instrument": slot.instrument, "side": slot.side,
                     "price_ticks": slot.price_ticks, "lots": slot.lots, "filled_lots": slot.filled_lots,
+                    "amend_ticks": slot.amend_ticks, "amend_lots": slot.amend_lots,
                     "client_order_id": slot.client_order_id, "order_id": slot.order_id[:slot.order_id_length].decode("ascii", "replace"),
                 })
         return result

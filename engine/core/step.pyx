@@ -160,6 +160,15 @@ cdef class Core(Conduct):
         self.session.synced(now_ns)
         self._pump(now_ns)
 
+    def _refill(self, int64_t now_ns) -> None:
+        """Fill the protection groups again: what may trade unwatched is then an amount an audit interval, not an amount for ever."""
+        cdef Instrument instrument
+        if not self.quoter.live or not self.quoter.mass or self.halt_reason is not None or self.stopping:
+            return
+        for product in {instrument.product: None for instrument in self.instruments if instrument.armed}:
+            self.session.rearm(product, now_ns)
+        self._pump(now_ns)
+
     cdef int _check_positions(self, int64_t now_ns) except -1:
         """Position of record against the sum of fills; they may differ only while reports are on their way."""
         cdef Instrument instrument
@@ -226,6 +235,7 @@ cdef class Core(Conduct):
             self.next_audit_ns = now_ns + self.audit_ns
             self._check_positions(now_ns)
             self._check_drawdown(now_ns)
+            self._refill(now_ns)
         if self.stop_deadline_ns and now_ns >= self.stop_deadline_ns:
             self.stop_deadline_ns = 0
             self.wants_close = "the venue does not answer the stop"

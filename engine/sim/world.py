@@ -43,6 +43,9 @@ class World:
     core: Core = field(init=False)
     sink: ListSink = field(init=False)
     steps: int = 0
+    generation: int = 0
+    mute: bool = False
+    """Nothing of the exchange arrives any more, and nothing tells so."""
     _heap: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
     _sequence: int = 0
     _connection: Connection = field(init=False)
@@ -53,10 +56,32 @@ class World:
         self.sink = ListSink()
         self.core.attach(self.sink)
         self.exchange.start(self.now_ns)
-        self._connection = self.exchange.connect(self._from_exchange, self.now_ns, close=self._closed)
-        self.core.on_connected(self.now_ns)
+        self.reconnect()
         self._at(self.now_ns + PING_NS, self._ping)
-        self._after_core()
+
+    def reconnect(self) -> None:
+        """Open a connection; the core walks its set-up anew."""
+        generation = self.generation = self.generation + 1
+
+        def send(data: bytes) -> None:
+            if generation == self.generation:
+                self._from_exchange(data)
+
+        def closed(code: int, reason: str) -> None:
+            if generation == self.generation:
+                self.core.on_disconnected(self.now_ns, f"{code} {reason}")
+
+        self._connection = self.exchange.connect(send, self.now_ns, close=closed)
+        self.core.on_connected(self.now_ns)
+        self.flush()
+
+    def cut(self, reason: str) -> None:
+        """Cut the connection: what was under way in either direction is lost."""
+        self.generation += 1
+        self._inbound.clear()
+        self.sink.sent.clear()
+        self._connection.disconnect(self.now_ns)
+        self.core.on_disconnected(self.now_ns, reason)
 
     def _at(self, time_ns: int, act: Callable[[], None]) -> None:
         self._sequence += 1
@@ -72,12 +97,14 @@ class World:
     def _deliver(self) -> None:
         due = [data for arrival_ns, data in self._inbound if arrival_ns <= self.now_ns]
         del self._inbound[: len(due)]
+        if self.mute:
+            return
         for i, data in enumerate(due):
             self.core.on_message(data, self.now_ns, i == len(due) - 1)
-        self._after_core()
+        self.flush()
 
-    def _after_core(self) -> None:
-        """Whatever the core wrote is on its way; a login token is made when asked for."""
+    def flush(self) -> None:
+        """After a call of the core: whatever the core wrote is on its way; a login token is made when asked for."""
         if self.core.wants_token:
             self.core.provide_token(self.token(self.now_ns / 1e9), self.now_ns)
         sent, self.sink.sent = self.sink.sent, []
@@ -87,18 +114,18 @@ class World:
             for text in sent:
                 self.on_outbound(self.now_ns, text)
 
+        generation = self.generation
+
         def arrive() -> None:
             for text in sent:
-                self._connection.receive(text, self.now_ns)
+                if generation == self.generation:
+                    self._connection.receive(text, self.now_ns)
 
         self._at(self.now_ns + self.link.to_exchange_ns, arrive)
 
     def _ping(self) -> None:
         self._connection.ping(self.now_ns)
         self._at(self.now_ns + PING_NS, self._ping)
-
-    def _closed(self, code: int, reason: str) -> None:
-        self.core.on_disconnected(self.now_ns, f"{code} {reason}")
 
     def run(self, until_ns: int) -> None:
         """Advance to a time, event by event. Raises RuntimeError when the core gives up the connection."""
@@ -118,6 +145,6 @@ class World:
                 heapq.heappop(self._heap)[2]()
             else:
                 self.core.on_timer(self.now_ns)
-                self._after_core()
-            if self.core.wants_close or self.core.fatal:
+                self.flush()
+            if (self.core.wants_close or self.core.fatal) and not self.mute:
                 raise RuntimeError(f"the core gives up its connection: {self.core.fatal or self.core.wants_close}")

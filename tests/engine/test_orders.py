@@ -1,12 +1,14 @@
 """The order table: a slot counts from before it is sent until its end is proven."""
 
 import pytest
-from engine.core.orders import OrderTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.orders import OrderTable
+
 acts = st.lists(
-    st.tuples(st.sampled_from(["open", "close"]), st.integers(0, 2), st.sampled_from([1, -1]), st.integers(1, 500)), max_size=200
+    st.tuples(st.sampled_from(["open", "close"]), st.integers(0, 2), st.sampled_from([1, -1]), st.integers(1, 500)),
+    max_size=200,
 )
 
 
@@ -17,13 +19,13 @@ def test_exposure_is_the_sum_of_what_is_open(steps: list[tuple[str, int, int, in
     open_orders: list[tuple[int, int, int, int]] = []
     for act, instrument, side, lots in steps:
         if act == "open":
-            slot = table.open(instrument, side, 1000, lots)
+            slot = table.take(instrument, side, 1000, lots)
             mine = [o for o in open_orders if o[1:3] == (instrument, side)]
             assert (slot < 0) == (len(mine) >= 64)
             if slot >= 0:
                 open_orders.append((slot, instrument, side, lots))
         elif open_orders:
-            table.close(open_orders.pop(lots % len(open_orders))[0])
+            table.release(open_orders.pop(lots % len(open_orders))[0])
         for i in range(3):
             for s in (1, -1):
                 assert table.exposure(i, s) == sum(o[3] for o in open_orders if o[1:3] == (i, s))
@@ -34,17 +36,17 @@ def test_client_ids_never_repeat_although_slots_do() -> None:
     table = OrderTable(1)
     seen = set()
     for _ in range(1000):
-        slot = table.open(0, 1, 5, 1)
+        slot = table.take(0, 1, 5, 1)
         (order,) = table.orders()
         seen.add(order["client_order_id"])
-        table.close(slot)
-        table.close(slot)  # a second report of the same end changes nothing
+        table.release(slot)
+        table.release(slot)  # a second report of the same end changes nothing
         assert table.used == 0
     assert len(seen) == 1000
 
 
 def test_bounds_are_errors_not_wild_reads() -> None:
     table = OrderTable(1)
-    for call in (lambda: table.open(1, 1, 5, 1), lambda: table.close(4096), lambda: table.exposure(-1, 1)):
+    for call in (lambda: table.take(1, 1, 5, 1), lambda: table.release(4096), lambda: table.exposure(-1, 1)):
         with pytest.raises(IndexError):
             call()

@@ -2,10 +2,11 @@
 
 import math
 
-from engine.core.orders import OrderTable
-from engine.core.risk import Gate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from engine.core.orders import OrderTable
+from engine.core.risk import Gate
 
 MARK = 60_000.0
 PASS = "pass"
@@ -25,12 +26,19 @@ def gate(max_lots: int = 100, max_order: int = 50) -> Gate:
     st.integers(0, 2),
 )
 @settings(max_examples=500, deadline=None)
-def test_a_pass_means_that_the_worst_case_fits(position: int, resting: int, lots: list[int], side: int, mode: int) -> None:
+def test_a_pass_means_that_the_worst_case_fits(
+    position: int, resting: int, lots: list[int], side: int, mode: int
+) -> None:
     g, table = gate(), OrderTable(1)
     g.set_mode(mode)
     verdict = g.check(table, 0, side, position, resting, [59_990] * len(lots), lots, MARK, MARK)
     worst = side * position + resting + sum(lots)
-    fits = all(0 < n <= 50 for n in lots) and worst <= 100 and mode != 2 and (mode == 0 or resting + sum(lots) <= -side * position)
+    fits = (
+        all(0 < n <= 50 for n in lots)
+        and worst <= 100
+        and mode != 2
+        and (mode == 0 or resting + sum(lots) <= -side * position)
+    )
     assert (verdict == PASS) == fits
     assert g.passed + g.refused == 1
 
@@ -54,10 +62,10 @@ def test_price_rules() -> None:
 
 def test_own_orders_never_meet() -> None:
     g, table = gate(), OrderTable(1)
-    table.open(0, -1, 60_010, 5)
+    table.take(0, -1, 60_010, 5)
     assert g.check(table, 0, 1, 0, 0, [60_009], [1], MARK, MARK) == PASS
     assert g.check(table, 0, 1, 0, 0, [60_010], [1], MARK, MARK) == "own orders would cross"
-    table.open(0, 1, 60_000, 5)
+    table.take(0, 1, 60_000, 5)
     assert g.check(table, 0, -1, 0, 0, [60_000], [1], MARK, MARK) == "own orders would cross"
 
 

@@ -42,6 +42,8 @@ ORDER = [
     "private/open_orders",
     "private/portfolio",
     "public/instruments",
+    "public/ticker",
+    "public/ticker",
     "private/set_mm_protection",
     "private/set_mm_protection",
     "public/subscribe",
@@ -61,6 +63,7 @@ def good_result(request: dict[str, Any]) -> Any:
         "private/open_orders": [],
         "private/portfolio": [POSITION],
         "public/instruments": INSTRUMENTS,
+        "public/ticker": {"mark_price": 60_000.5},
         "private/set_mm_protection": None,
     }[method]
 

@@ -29,7 +29,7 @@ def test_the_walk_to_live():
     driver.take()
     assert driver.session.is_live and driver.session.deadline_ns == NEVER_NS
     assert [type(event).__name__ for event in driver.events] == [
-        "LoggedIn", "MessageRate", "PositionsOfRecord", "InstrumentsKnown", "Armed", "Armed", "Syncing", "Live",
+        "LoggedIn", "MessageRate", "PositionsOfRecord", "InstrumentsKnown", "PricesKnown", "Armed", "Armed", "Syncing", "Live",
     ]  # fmt: skip
     assert driver.told(events.MessageRate) == [events.MessageRate(50)]
     assert driver.told(events.PositionsOfRecord)[0].positions_e8 == {"BTC-PERPETUAL": -25_000_000}

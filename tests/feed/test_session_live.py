@@ -119,7 +119,7 @@ def test_orders_mode_has_no_protection_and_a_reader_no_login():
     assert "private/set_mm_protection" not in [request["method"] for request in driver.sent]
     driver = Driver(replace(PLAN, mass_quote=False, login=False)).connect()
     driver.run()
-    assert [r["method"] for r in driver.sent] == ["public/system_info", "public/instruments", "public/subscribe"]
+    assert [r["method"] for r in driver.sent] == ["public/system_info", "public/instruments", "public/ticker", "public/ticker", "public/subscribe"]
 
 
 def test_long_channel_lists_are_cut():
@@ -237,7 +237,7 @@ def test_no_request_of_a_later_step_leaves_before_the_earlier_step_is_acknowledg
 @pytest.mark.parametrize(
     "change",
     [{"instruments": ()}, {"instruments": ("A", "A")}, {"channels_public": ("",)}, {"cancel_on_disconnect_s": 0},
-     {"reply_timeout_ns": 0}, {"protection": {}}, {"protection": {"F": (2, 1)}}, {"protection": {"F": (0, 1)}},
+     {"reply_timeout_ns": 0}, {"protection": {"F": (2, 1)}}, {"protection": {"F": (0, 1)}},
      {"login": False}, {"login_attempts": 0}],
 )  # fmt: skip
 def test_a_senseless_plan_is_refused(change):

@@ -1,0 +1,53 @@
+from typing import Any
+
+from engine.core.instrument import Instrument
+from engine.core.orders import OrderTable
+from engine.core.plan import CorePlan
+from engine.core.quoter import Quoter
+from engine.core.reports import Reports
+from engine.core.requests import RequestRing
+from engine.core.risk import Gate
+from feed.decode import Decoder
+from feed.frames import MessageHandler, Sink
+from feed.outbox import Outbox
+from feed.session import Session
+from feed.session_plan import SessionPlan
+from kernels.compiled import Addresses
+
+def session_plan(plan: CorePlan) -> SessionPlan: ...
+
+class Conduct(MessageHandler):
+    plan: CorePlan
+    session: Session
+    decoder: Decoder
+    outbox: Outbox
+    table: OrderTable
+    gate: Gate
+    requests: RequestRing
+    quoter: Quoter
+    reports: Reports
+    instruments: list[Instrument]
+    wants_close: str | None
+    fatal: str | None
+    halt_reason: str | None
+    stopping: bool
+    stopped: bool
+    orders_left: int
+    leftover_orders: int
+    messages: int
+    slow_messages: int
+    malformed: int
+    resyncs: int
+    connections: int
+    missed_lots: int
+    last_error: str | None
+    def __init__(self, plan: CorePlan, addresses: Addresses) -> None: ...
+    def attach(self, sink: Sink) -> None: ...
+    @property
+    def wants_token(self) -> bool: ...
+    def provide_token(self, token: str, now_ns: int) -> None: ...
+    def operator(self, act: str, now_ns: int) -> None: ...
+    def halt(self, reason: str, now_ns: int) -> None: ...
+    @property
+    def mode(self) -> str: ...
+    def status(self) -> dict[str, Any]: ...

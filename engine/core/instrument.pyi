@@ -1,0 +1,21 @@
+from typing import Any
+
+from engine.core.plan import Record
+
+class Instrument:
+    index: int
+    name: bytes
+    product: str
+    tick_e8: int
+    lot_e8: int
+    book_synced: bool
+    wants_resync: bool
+    ticks: int
+    fills: int
+    quotes: int
+    def __init__(self, index: int, name: bytes, settings: Record, volatility: Record) -> None: ...
+    def configure(self, tick_e8: int, lot_e8: int, min_lots: int, product: str) -> None: ...
+    def unsync(self) -> None: ...
+    def base_at(self, lots: int, price_usd: float) -> None: ...
+    def records(self) -> dict[str, Any]: ...
+    def status(self) -> dict[str, Any]: ...

@@ -1,0 +1,3 @@
+from engine.core.quoter import Quoter
+
+class OrderQuoter(Quoter): ...

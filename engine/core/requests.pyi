@@ -1,0 +1,3 @@
+class RequestRing:
+    next_id: int
+    pending: int

@@ -1,0 +1,6 @@
+from engine.core.conduct import Conduct
+
+class Core(Conduct):
+    @property
+    def deadline_ns(self) -> int: ...
+    def on_timer(self, now_ns: int) -> None: ...
