@@ -161,7 +161,7 @@ class Session:
         self._deadline_ns = now_ns + self.plan.reply_timeout_ns
 
     def set_protection(self, protection: Mapping[str, tuple[int, int]], now_ns: int) -> None:
-        """(trade_amount_e8, quote_amount_e8) of each product, once prices are known; arms them if that step waits for it.
+        """(trade_amount_e8, quote_amount_e8) of each product, once prices are known; arms them if that step waits.
 
         Raises ValueError for an amount that the venue would refuse.
         """

@@ -242,4 +242,3 @@ cdef class Core(Conduct):
         for instrument in self.instruments:
             instrument.dirty = True
         self._decide_c(now_ns)
-
