@@ -15,6 +15,7 @@ from engine.live.host import facts, hints
 from engine.live.latency import Latency
 from engine.live.local_exchange import ExchangeFailed, LocalExchange
 from engine.live.log import opened, redacted
+from engine.live.parent import die_with
 from engine.live.report import run_report
 from engine.live.status import StatusLine, status_line, summary
 from engine.live.tuning import Tuning
@@ -160,7 +161,7 @@ def test_an_exchange_that_does_not_start_says_why(tmp_path: Path) -> None:
 
 def test_a_child_ends_when_its_parent_is_killed() -> None:
     child = (
-        "import sys, time; from engine.live.parent import die_with\n"
+        f"import sys, time; from {die_with.__module__} import die_with\n"
         "print(die_with(int(sys.argv[1])), flush=True); time.sleep(60)"
     )
     parent = (
