@@ -73,12 +73,17 @@ class Connection:
         try:
             request = orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            self.send(self._refusal(None, bad(str(error))))
+            self.send(self._refusal(b"null", bad(str(error))))
             return
         if not isinstance(request, dict):
-            self.send(self._refusal(None, bad("expected an object")))
+            self.send(self._refusal(b"null", bad("expected an object")))
             return
         request_id = request.get("id")
+        try:
+            echo = orjson.dumps(request_id)
+        except orjson.JSONEncodeError:
+            self.send(self._refusal(b"null", bad("id is nested too deeply")))
+            return
         self.held = [] if exchange.options.reply_first else None
         try:
             method, params = request.get("method"), request.get("params")
@@ -90,9 +95,9 @@ class Connection:
             if not isinstance(params, dict):
                 raise bad("missing field `params`")
             result = handler(self, params)
-            reply = b'{"id":' + orjson.dumps(request_id) + b',"result":' + result + b"}"
+            reply = b'{"id":' + echo + b',"result":' + result + b"}"
         except RequestError as error:
-            reply = self._refusal(request_id, error)
+            reply = self._refusal(echo, error)
         exchange.execution.commit()
         held, self.held = self.held, None
         self.send(reply)
@@ -110,9 +115,9 @@ class Connection:
         self.exchange.advance(now_ns)
         self.end(now_ns)
 
-    def _refusal(self, request_id: object, error: RequestError) -> bytes:
+    def _refusal(self, echo: bytes, error: RequestError) -> bytes:
         message = self.exchange.options.messages.get(error.code, error.message)
-        return orjson.dumps({"id": request_id, "error": {"code": int(error.code), "message": message}})
+        return b'{"id":' + echo + b',"error":' + orjson.dumps({"code": int(error.code), "message": message}) + b"}"
 
     # --- out ------------------------------------------------------------------------------------------------------
 

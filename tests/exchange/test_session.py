@@ -30,6 +30,11 @@ def test_any_id_is_echoed_first(exchange, request_id):
     assert reply.startswith(b'{"id":%s,"result":{"banners":[]' % request_id.encode())
 
 
+def test_an_id_nested_too_deeply_is_refused_without_it(exchange):
+    (reply,) = raw(Client(exchange, None), b'{"method":"x","params":{},"id":' + b"[" * 500 + b"]" * 500 + b"}")
+    assert reply.startswith(b'{"id":null,"error":{"code":6')
+
+
 def test_absent_id_is_null(exchange):
     assert raw(Client(exchange, None), b'{"method":"x","params":{}}') == [
         b'{"id":null,"error":{"code":31,"message":"unknown API method"}}'
