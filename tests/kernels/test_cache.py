@@ -47,6 +47,7 @@ def test_a_generous_umask_does_not_open_it() -> None:
 def test_key_depends_on_the_sources_the_processor_and_the_checks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("NUMBA_BOUNDSCHECK", raising=False)
     keys = {cache.key()}
     monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
     keys.add(cache.key())
