@@ -8,7 +8,7 @@ is compiled after that, which ``compile_count`` lets the caller show.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -81,12 +81,26 @@ def _fill(position: Any, signed_lots: int, price_ticks: int, fee_usd: float) -> 
     return position_kernels.fill(carray(position, 1)[0], signed_lots, price_ticks, fee_usd)
 
 
+class Callables(NamedTuple):
+    """The same four functions for Python, through ctypes; records as the integer addresses of their memory."""
+
+    resolve: Callable[[int, float, int], int]
+    quote: Callable[[int, int, int], int]
+    volatility: Callable[[int, float, int], float]
+    fill: Callable[[int, int, int, float], int]
+
+
 _strategies: list[Any] = []
 
 
 def addresses() -> Addresses:
     """The four C function pointers."""
     return Addresses(_resolve.address, _quote.address, _volatility.address, _fill.address)
+
+
+def callables() -> Callables:
+    """The four C functions for checks from Python; slow beside their twins, and as unguarded as any C function."""
+    return Callables(_resolve.ctypes, _quote.ctypes, _volatility.ctypes, _fill.ctypes)
 
 
 def compile_count() -> int:
@@ -104,11 +118,12 @@ def warm_up() -> int:
     before = compile_count()
     records = [np.zeros(1, dtype) for dtype in (SETTINGS, MODEL, MARKET, TARGET, VOLATILITY, POSITION)]
     settings, model, market, target, state, position = (record.ctypes.data for record in records)
+    call = callables()
     refused = (
-        _resolve.ctypes(settings, 0.0, model) != resolve_kernels.OK,
-        _quote.ctypes(market, model, target) != quote_kernels.OK,
-        _volatility.ctypes(state, 0.0, 0) == 0.0,
-        _fill.ctypes(position, 0, 0, 0.0) != position_kernels.OK,
+        call.resolve(settings, 0.0, model) != resolve_kernels.OK,
+        call.quote(market, model, target) != quote_kernels.OK,
+        call.volatility(state, 0.0, 0) == 0.0,
+        call.fill(position, 0, 0, 0.0) != position_kernels.OK,
     )
     if not all(refused):
         raise RuntimeError(f"a kernel accepted an empty record: {refused}")

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
-from kernels import avellaneda, glft, ladder, quote, resolve, sizing, volatility
+from kernels import avellaneda, compiled, glft, ladder, quote, resolve, sizing, volatility
 from kernels import position as fifo
 from kernels.kernel import Record, f8, i8, kernel, position_record
 from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
+
+Array = npt.NDArray[np.void]
 
 PATHS = 200_000
 SEED = 20080408
@@ -317,6 +320,48 @@ def known_volatility(samples: int) -> Iterator[Check]:
     yield Check("plain variance under bounce / true", 3.0, plain, tolerance, "1 + 2 noise / sigma^2 dt")
 
 
+def c_pointers() -> Iterator[Check]:
+    """The four functions the core calls by address leave the same bytes as the twins that the other checks exercise."""
+    call = compiled.callables()
+    records = []
+    for by_pointer in (False, True):
+        settings, model, market, target = (
+            _alone(example_settings()),
+            np.zeros(1, MODEL),
+            np.zeros(1, MARKET),
+            np.zeros(1, TARGET),
+        )
+        state, position = np.zeros(1, VOLATILITY), np.zeros(1, POSITION)
+        market[0] = example_market(60_000.0, 6.0, 4000)
+        state["ceiling_rate"], state["window"], state["ewma_span"] = 1.0, 20, 5.0
+        for n in range(30):
+            price = 60_000.0 + 50.0 * uniform(SEED, n)
+            lots = int(20.0 * uniform(SEED, 100 + n)) - 10
+            if by_pointer:
+                call.volatility(state.ctypes.data, price, n * 10**9)
+                call.fill(position.ctypes.data, lots, int(price), 0.25)
+            else:
+                volatility.update(state[0], price, n * 10**9)
+                fifo.fill(position[0], lots, int(price), 0.25)
+        if by_pointer:
+            call.resolve(settings.ctypes.data, 60_000.0, model.ctypes.data)
+            call.quote(market.ctypes.data, model.ctypes.data, target.ctypes.data)
+        else:
+            resolve.resolve(settings[0], 60_000.0, model[0])
+            quote.quote(market[0], model[0], target[0])
+        records.append((model, target, state, position))
+    for name, twin, pointed in zip(("resolve", "quote", "volatility", "fill"), *records, strict=True):
+        same = twin.tobytes() == pointed.tobytes() and any(twin.tobytes())
+        yield Check(f"{name} by address equals its twin", 1.0, float(same), 0.0, "kernels.compiled")
+
+
+def _alone(record: Record) -> Array:
+    """The record as the one element of an array of its own, which has an address."""
+    array = np.zeros(1, record.dtype)
+    array[0] = record
+    return array
+
+
 def run(short: bool) -> list[Check]:
     """Every check, passed or not; about 5 ms warm in the short form, a few seconds in the long one."""
     groups: list[Iterable[Check]] = [
@@ -329,6 +374,7 @@ def run(short: bool) -> list[Check]:
         ],
         accounting_identity(2_000 if short else 50_000),
         known_volatility(6_000 if short else 400_000),
+        c_pointers(),
     ]
     if not short:
         groups.append(published_simulation())
