@@ -147,6 +147,7 @@ async def connect(
     writer = WsSink() if sink is None else sink
 
     abandoned = False
+    made: list[Listener] = []
 
     def make_listener(_request: WSUpgradeRequest, response: WSUpgradeResponse) -> Listener:
         if abandoned:
@@ -154,7 +155,8 @@ async def connect(
         for header in ("Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"):
             if header in response.headers:
                 raise WSHandshakeError(f"the peer imposes {header}: {response.headers[header]!r}", response=response)
-        return Listener(handler, writer, ended.set_result, message_bytes_max)
+        made.append(Listener(handler, writer, ended.set_result, message_bytes_max))
+        return made[0]
 
     try:
         async with asyncio.timeout(timeout_s):
@@ -173,9 +175,13 @@ async def connect(
                 max_redirects=0,
                 logger_name="feed",
             )
+    except asyncio.CancelledError:
+        _drop(made)
+        raise
     except WSHandshakeError as error:
         raise ConnectFailed(f"the websocket handshake failed: {error}", _retry_after_s(error)) from error
     except TimeoutError as error:
+        _drop(made)
         raise ConnectFailed(f"no connection within {timeout_s:g} s") from error
     except OSError as error:
         raise ConnectFailed(f"no connection: {error}") from error
@@ -186,6 +192,13 @@ async def connect(
         raise ConnectFailed("the peer hung up during the websocket handshake")
     transport.underlying_transport.set_write_buffer_limits(high=write_buffer_bytes_max)
     return Connection(listener, ended)
+
+
+def _drop(made: list[Listener]) -> None:
+    """Abort a connection that came up in the moment in which its owner gave it up."""
+    for listener in made:
+        if listener.transport is not None:
+            abort(listener.transport)
 
 
 def _retry_after_s(error: WSHandshakeError) -> float:

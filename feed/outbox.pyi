@@ -9,7 +9,7 @@ class Outbox:
         message_rate: int = 10,
         cancel_rate: int = 1000,
         *,
-        other_rate: int = 10,
+        other_rate: int = 50,
         burst_share: float = 0.5,
         reserve_percent: int = 20,
         window_ns: int = 1_020_000_000,

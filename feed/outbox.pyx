@@ -93,7 +93,7 @@ cdef class Outbox:
     Breaker: ``rejects_to_open`` rejects within ``reject_window_ns`` open it, for ``open_ns`` up to ``open_max_ns``.
     """
 
-    def __cinit__(self, Sink sink not None, int32_t message_rate=10, int32_t cancel_rate=1000, *, int32_t other_rate=10,
+    def __cinit__(self, Sink sink not None, int32_t message_rate=10, int32_t cancel_rate=1000, *, int32_t other_rate=50,
                   double burst_share=0.5, int32_t reserve_percent=20, int64_t window_ns=1_020_000_000,
                   Py_ssize_t queue_bytes=262_144, int64_t queue_age_max_ns=1_000_000_000, int64_t retry_ns=1_000_000,
                   int32_t rejects_to_open=10, int64_t reject_window_ns=1_000_000_000, int64_t open_ns=1_000_000_000,
