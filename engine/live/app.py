@@ -1,0 +1,205 @@
+"""The one place where a live quoter is put together: configuration, kernels, exchange, core, connection, operator.
+
+Order of a start: tuning and key are checked, kernels are compiled and compared with published numbers, the local
+exchange is started where one is wanted, then the core is built and the connection made. Nothing is sent before all of
+it has passed.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import uvloop
+
+from engine.cli.exits import FAILED, INTERRUPTED, OK, REFUSED, UNREACHABLE
+from engine.config import Loaded
+from engine.config_schema import Config
+from engine.core.step import Core
+from engine.live.clock import now_ns, wall_s
+from engine.live.keys import find_key
+from engine.live.latency import Latency
+from engine.live.local_exchange import ExchangeFailed, LocalExchange
+from engine.live.log import opened
+from engine.live.loop import Cause, Connection, Ending, LiveLoop
+from engine.live.plan import LivePlan, live_plan
+from engine.live.report import run_report
+from engine.live.status import StatusLine, status_line
+from engine.live.tuning import Tuning, after_start, before_start
+from engine.plan_builder import core_plan
+from feed.auth import Credentials, throwaway_key
+from feed.backoff import Backoff, BackoffSettings
+from feed.connection import check_address, connect
+from feed.transport import WsSink
+from feed.venue import Network
+from kernels import compiled, selftest
+
+PONG_SHARE = 0.5
+"""A pong must come within this share of the interval of pings."""
+
+URLS = {"test": Network.TEST.value, "prod": Network.PROD.value}
+
+
+class StartRefused(RuntimeError):
+    """The run cannot start; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What ``quoter run`` was told beside the configuration. ``exchange_arguments`` go to the local exchange."""
+
+    seconds: float | None = None
+    url: str | None = None
+    exchange_arguments: tuple[str, ...] = ()
+    tuning: Tuning = field(default_factory=Tuning)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Exit status and report of a run."""
+
+    status: int
+    report: dict[str, Any]
+
+
+def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
+    """Run until the time is up or the operator stops it.
+
+    Raises ``StartRefused`` and ``ConfigRefused`` before anything is sent.
+    """
+    plan = live_plan(loaded.config)
+    with ExitStack() as stack:
+        log = stack.enter_context(opened(plan.log_file, plan.log_level, plan.log_bytes_max))
+        credentials = _credentials(plan)
+        addresses = _kernels()
+        url, exchange = _address(plan, options, stack)
+        for missing in before_start(options.tuning):
+            line.note(f"note: {missing}")
+            log.warning("tuning", extra={"fields": {"missing": missing}})
+        latency = Latency()
+        core = Core(core_plan(_quoting(loaded, exchange)), addresses)
+        labels: dict[str, Any] = {"network": plan.network, "quote_mode": core.plan.mode}
+        if exchange is not None:
+            labels["exchange_pid"] = exchange.pid
+        session = LiveLoop(
+            core,
+            _connector(core, url, plan, latency),
+            lambda: credentials.token(wall_s()),
+            now_ns,
+            Backoff(Random(os.urandom(16)), BackoffSettings(first_ns=int(plan.retry_delay_s * 1e9))),
+            log,
+            on_live=latency.live,
+            attempts_max=plan.attempts_max,
+            stop_timeout_s=plan.stop_timeout_s,
+            spin=options.tuning.spin,
+        )
+
+        def report(reason: str) -> dict[str, Any]:
+            seconds = time.monotonic() - started
+            return run_report(core.status(), latency.total(), reason=reason, seconds=seconds, labels=labels)
+
+        after_start(options.tuning)
+        log.info("start", extra={"fields": {**labels, "url": url}})
+        started = time.monotonic()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            ending = runner.run(_attended(session, options.seconds, line, lambda: report("running")))
+        final = report(ending.cause.value)
+        final["detail"], final["mode"] = ending.detail, ending.mode
+        log.info("end", extra={"fields": final})
+        return Outcome(exit_status(ending, final), final)
+
+
+def exit_status(ending: Ending, report: Mapping[str, Any]) -> int:
+    """The exit status of a run that ended so."""
+    if ending.cause is Cause.ABORTED:
+        return INTERRUPTED
+    if ending.cause is Cause.UNREACHABLE:
+        return UNREACHABLE
+    if ending.cause is Cause.FATAL:
+        return FAILED if report["quotes_sent"] else REFUSED
+    if ending.cause is Cause.FAILED:
+        return FAILED
+    if not ending.connected:
+        return UNREACHABLE
+    return OK if ending.clean and report.get("halt_reason") is None else FAILED
+
+
+async def _attended(
+    session: LiveLoop, seconds: float | None, line: StatusLine, report: Callable[[], dict[str, Any]]
+) -> Ending:
+    """Run with signals bound and the status line moving."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, session.stop)
+    shower = loop.create_task(_show(line, report))
+    try:
+        return await session.run(seconds)
+    finally:
+        shower.cancel()
+        await asyncio.gather(shower, return_exceptions=True)
+        line.end()
+
+
+async def _show(line: StatusLine, report: Callable[[], dict[str, Any]]) -> None:
+    while True:
+        await asyncio.sleep(line.interval_s)
+        line.show(status_line(report()))
+
+
+def _credentials(plan: LivePlan) -> Credentials:
+    if plan.network == "local":
+        return throwaway_key()
+    return find_key(plan.credentials, plan.network, os.environ)
+
+
+def _kernels() -> compiled.Addresses:
+    """Compile or load the kernels, compare them with published numbers, touch each once."""
+    failed = [check for check in selftest.run(short=True) if not check.passed]
+    if failed:
+        names = ", ".join(check.name for check in failed)
+        raise StartRefused(f"the kernels fail their self-test ({names}): run `quoter selftest`; nothing was sent")
+    compiled.warm_up()
+    return compiled.addresses()
+
+
+def _address(plan: LivePlan, options: RunOptions, stack: ExitStack) -> tuple[str, LocalExchange | None]:
+    """Where to connect; starts the local exchange where there is none."""
+    if options.url is not None:
+        try:
+            check_address(options.url, None)
+        except ValueError as error:
+            raise StartRefused(f"--url: {error}") from None
+        return options.url, None
+    if plan.network != "local":
+        return URLS[plan.network], None
+    try:
+        exchange = LocalExchange(options.exchange_arguments)
+    except ExchangeFailed as failed:
+        raise StartRefused(str(failed)) from None
+    stack.callback(exchange.close)
+    return exchange.url, exchange
+
+
+def _quoting(loaded: Loaded, exchange: LocalExchange | None) -> Config:
+    """The configuration with the instruments of a recorded market where nothing was said about instruments."""
+    given = {"market.instruments", "market.underlying"} & loaded.sources.keys()
+    if exchange is None or given or not exchange.description.get("recorded"):
+        return loaded.config
+    market = loaded.config.market.model_copy(update={"instruments": tuple(exchange.description["instruments"])})
+    return loaded.config.model_copy(update={"market": market})
+
+
+def _connector(core: Core, url: str, plan: LivePlan, latency: Latency) -> Callable[[], Any]:
+    async def connected() -> Connection:
+        latency.connecting()
+        sink = WsSink(latency.current)
+        core.attach(sink)
+        interval_s = plan.ping_interval_s
+        return await connect(core, url, sink=sink, ping_interval_s=interval_s, pong_timeout_s=PONG_SHARE * interval_s)
+
+    return connected

@@ -1,0 +1,186 @@
+"""``quoter run`` end to end on the local exchange: the report, both ways to quote, Ctrl-C, and every refusal."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from engine.cli.main import cli
+from engine.cli.run import Duration
+from engine.live.app import exit_status
+from engine.live.loop import Cause, Ending
+from tests.shared import DATA, needs_data
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def quoter(*arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "engine.cli.main", "run", *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    )
+
+
+def finished(process: "subprocess.Popen[str]", timeout: float = 60.0) -> tuple[int, str, str]:
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return process.returncode, out, err
+
+
+def gone(pid: int) -> bool:
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def check_clean(report: dict[str, Any]) -> None:
+    assert report["orders_left"] == 0
+    assert report["mode"] == "ACTIVE"
+    assert report["ticks"] > 0
+    assert report["quotes_sent"] > 0
+    assert report["messages_sent"] > 0
+    assert report["counters"]["malformed"] == 0
+    assert {"p50", "p99", "p999", "n"} <= set(report["latency_ns"]["tick_to_quote"])
+    assert report["latency_ns"]["tick_to_quote"]["n"] > 0
+    assert isinstance(report["pnl_usd"], float)
+    assert gone(report["exchange_pid"]), "the local exchange must end with the run"
+
+
+@pytest.mark.parametrize("mode", ["mass_quote", "orders"])
+def test_a_timed_run_reports_and_leaves_nothing(mode: str) -> None:
+    arguments = (
+        "--network",
+        "local",
+        "--for",
+        "4s",
+        "--json",
+        "--mode",
+        mode,
+        "--instruments",
+        "BTC-PERPETUAL,ETH-PERPETUAL",
+    )
+    status, out, err = finished(quoter(*arguments))
+    assert status == 0, err
+    report = json.loads(out)
+    check_clean(report)
+    assert report["quote_mode"] == mode
+    assert set(report["positions"]) == {"BTC-PERPETUAL", "ETH-PERPETUAL"}
+    assert all(line["quotes"] > 0 for line in report["instruments"].values())
+    assert report["max_abs_positions"]["BTC-PERPETUAL"] * 60_000 < 50_000
+    assert err.count("ACTIVE | ticks") <= 1
+
+
+def test_ctrl_c_ends_with_a_summary_and_no_order_left(tmp_path: Path) -> None:
+    log = tmp_path / "quoter.log"
+    process = quoter("--log", str(log), "--seed", "5")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert "quotes" in line
+    process.send_signal(signal.SIGINT)
+    status, out, err = finished(process)
+    assert status == 0, err
+    assert out.startswith("stopped after")
+    assert "no order left" in out
+    events = [json.loads(text)["event"] for text in log.read_text().splitlines()]
+    assert events[0] == "start"
+    assert "connected" in events
+    assert events[-1] == "end"
+    assert "PRIVATE" not in log.read_text()
+
+
+def test_a_lost_exchange_is_tried_again_and_then_given_up() -> None:
+    process = quoter("--for", "30s", "--json", "--set", "connection.max_reconnect_attempts=2")
+    assert process.stderr is not None
+    process.stderr.readline()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for child in children:
+        os.kill(int(child), signal.SIGKILL)
+    status, out, _ = finished(process)
+    assert status == 3
+    assert json.loads(out)["reason"] == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "why"),
+    [
+        (["--instruments", "BTC-PERPETUALL"], 2, "BTC-PERPETUALL"),
+        (["--network", "test"], 2, "network test needs a key"),
+        (["--network", "prod"], 2, "production needs a second opt-in"),
+        (["--cpu", "4095"], 2, "may not use that processor"),
+        (["--url", "ws://192.0.2.1:9/ws/api/v2"], 2, "is not this machine"),
+        (["--url", "ws://127.0.0.1:9/ws/api/v2", "--set", "connection.max_reconnect_attempts=1"], 3, "127.0.0.1"),
+        (["--network", "test", "--market", "somewhere"], 2, "this run starts none"),
+        (["--market", "/no/such/recording"], 2, "/no/such/recording"),
+        (["--set", "trading_strategy.avellaneda.max_spread=10"], 2, "cannot pay its fees"),
+        (["--log", "/no/such/directory/a.log"], 2, "/no/such/directory"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_status(arguments: list[str], status: int, why: str) -> None:
+    got, out, err = finished(quoter(*arguments, "--for", "20s"))
+    assert (got, why in err) == (status, True), err + out
+    assert "Traceback" not in err
+
+
+def test_all_problems_come_as_json_too() -> None:
+    done = CliRunner().invoke(cli, ["run", "--json", "--gamma", "-1", "--levels", "11", "--for", "5s"])
+    assert done.exit_code == 2
+    assert len(json.loads(done.stdout)["problems"]) == 2
+
+
+@needs_data
+def test_a_recorded_market_names_its_instrument() -> None:
+    recording = next(path for path in sorted(DATA.iterdir()) if (path / "trades.parquet").exists())
+    status, out, err = finished(quoter("--market", str(recording), "--speed", "20", "--for", "5s", "--json"))
+    assert status == 0, err
+    report = json.loads(out)
+    check_clean(report)
+    assert "BTC-PERPETUAL" not in report["positions"] or "BTC" in recording.name.upper()
+
+
+@pytest.mark.parametrize(
+    ("cause", "changes", "status"),
+    [
+        (Cause.STOPPED, {}, 0),
+        (Cause.TIME_IS_UP, {}, 0),
+        (Cause.STOPPED, {"clean": False}, 1),
+        (Cause.STOPPED, {"connected": False}, 3),
+        (Cause.UNREACHABLE, {}, 3),
+        (Cause.ABORTED, {"clean": False}, 130),
+        (Cause.FAILED, {}, 1),
+        (Cause.FATAL, {}, 1),
+    ],
+)
+def test_exit_statuses(cause: Cause, changes: dict[str, bool], status: int) -> None:
+    ending = Ending(cause, "", changes.get("connected", True), changes.get("clean", True), "ACTIVE")
+    assert exit_status(ending, {"quotes_sent": 5, "halt_reason": None}) == status
+
+
+def test_a_refusal_before_the_first_quote_is_status_2_and_a_halt_is_1() -> None:
+    assert exit_status(Ending(Cause.FATAL, "", True, True, "ACTIVE"), {"quotes_sent": 0}) == 2
+    halted = {"quotes_sent": 5, "halt_reason": "drawdown"}
+    assert exit_status(Ending(Cause.TIME_IS_UP, "", True, True, "HALTED"), halted) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("20s", 20.0), ("1.5m", 90.0), ("2h", 7200.0), ("7", 7.0), ("0s", None), ("x", None)],
+)
+def test_durations(text: str, seconds: float | None) -> None:
+    if seconds is None:
+        with pytest.raises(click.BadParameter):
+            Duration().convert(text, None, None)
+    else:
+        assert Duration().convert(text, None, None) == seconds
