@@ -14,7 +14,7 @@ from libc.string cimport memcmp, memcpy, memset
 from feed.events cimport *
 from feed.members cimport *
 from feed.symbols cimport SymbolTable
-from kernels.cursor cimport (SKIP_DEPTH_MAX, SKIP_KEYS_MAX, at_byte, literal, read_double, read_e8, read_uint64, skip_number,
+from kernels.cursor cimport (SKIP_DEPTH_MAX, SKIP_KEYS_MAX, Plain, at_byte, literal, plain, plain_double, plain_e8, read_double, read_e8, read_uint64, skip_number,
                              skip_scalar, string_end, word_at)
 
 from feed import venue
@@ -32,7 +32,7 @@ cdef struct Span:
     Py_ssize_t length
 
 
-# -- skipping ---------------------------------------------------------------------------------------------------------------------
+# -- skipping ----------------------------------------------------------------------------------------------------------
 
 cdef const char* new_name(const char* at, const char* end, Span* spans, int* count) noexcept nogil:
     """Read an unknown member's name at ``at`` and its colon, and remember it; NULL when it was there before or there are too many."""
@@ -80,24 +80,30 @@ cdef const char* skip(const char* at, const char* end, int depth) noexcept nogil
             return NULL
 
 
-# -- arrays -----------------------------------------------------------------------------------------------------------------------
+# -- arrays ------------------------------------------------------------------------------------------------------------
 
 cdef inline const char* read_amount(const char* at, const char* end, int64_t* value) noexcept nogil:
     """A number that is not negative, in units of 1e-8, or NULL."""
     at = read_e8(at, end, value)
-    return NULL if at is NULL or value[0] < 0 else at
+    if at is NULL or value[0] < 0:
+        return NULL
+    return at
 
 
 cdef inline const char* read_price(const char* at, const char* end, int64_t* value) noexcept nogil:
     """A positive number in units of 1e-8, or NULL. Spreads may have others; they take the slow way."""
     at = read_e8(at, end, value)
-    return NULL if at is NULL or value[0] <= 0 else at
+    if at is NULL or value[0] <= 0:
+        return NULL
+    return at
 
 
 cdef inline const char* read_time(const char* at, const char* end, double* value) noexcept nogil:
     """Seconds since 1970, or NULL."""
     at = read_double(at, end, value)
-    return NULL if at is NULL or not 0.0 <= value[0] < TIME_MAX_S else at
+    if at is NULL or not 0.0 <= value[0] < TIME_MAX_S:
+        return NULL
+    return at
 
 
 cdef inline const char* comma(const char* at, const char* end) noexcept nogil:
@@ -279,7 +285,7 @@ cdef const char* read_errors(Decoder self, const char* at, const char* end, Repl
         at += 1
 
 
-# -- objects ----------------------------------------------------------------------------------------------------------------------
+# -- objects -----------------------------------------------------------------------------------------------------------
 
 cdef const char* read_text(Decoder self, const char* at, const char* end, const Member* member, char* record,
                            uint32_t* has) noexcept nogil:
@@ -325,7 +331,7 @@ cdef const char* read_text(Decoder self, const char* at, const char* end, const 
     return stop + 1
 
 
-cdef inline const char* read_number(const char* at, const char* end, const Member* member, char* record) noexcept nogil:
+cdef const char* read_number(const char* at, const char* end, const Member* member, char* record) noexcept nogil:
     """A number of one of the numeric kinds, or NULL."""
     cdef uint64_t whole = 0
     cdef int64_t ignored
@@ -357,6 +363,26 @@ cdef inline const char* read_number(const char* at, const char* end, const Membe
     else:
         (<int32_t*> target)[0] = <int32_t> whole
     return at
+
+
+cdef inline const char* read_usual(const char* at, const char* end, const Member* member, char* record) noexcept nogil:
+    """The same for the usual numbers of the usual kinds, in line; all else is for ``read_number``."""
+    cdef Plain number
+    cdef char* target = record + member.offset
+    cdef const char* after = plain(at, end, &number)
+    cdef int64_t fixed
+    cdef double real
+    if after is not NULL:
+        if member.value <= VALUE_SIGNED:
+            if plain_e8(&number, &fixed) and (fixed > 0 or member.value == VALUE_SIGNED
+                                              or (fixed == 0 and member.value == VALUE_AMOUNT)):
+                (<int64_t*> target)[0] = fixed
+                return after
+        elif member.value == VALUE_DOUBLE:
+            if plain_double(&number, &real):
+                (<double*> target)[0] = real
+                return after
+    return read_number(at, end, member, record)
 
 
 cdef const char* read_other(Decoder self, const char* at, const char* end, const Member* member, char* record,
@@ -396,7 +422,9 @@ cdef const char* read_members(Decoder self, const char* at, const char* end, con
     cdef int expected = 0, row, tried, unknown = 0
     present[0] = 0
     if at_byte(at, end, c'}'):
-        return NULL if table.required else at + 1
+        if table.required:
+            return NULL
+        return at + 1
     while True:
         if not at_byte(at, end, c'"'):
             return NULL
@@ -434,7 +462,7 @@ cdef const char* read_members(Decoder self, const char* at, const char* end, con
             at = literal(at, end, b"null")
         else:
             if VALUE_PRICE <= member.value <= VALUE_INT32 or member.value == VALUE_NUMBER or member.value == VALUE_EXACT:
-                at = read_number(at, end, member, record)
+                at = read_usual(at, end, member, record)
                 has[0] |= <uint32_t> member.has
             elif member.value == VALUE_TEXT or VALUE_ID <= member.value <= VALUE_HAS_WORD:
                 at = read_text(self, at, end, member, record, has)
@@ -474,7 +502,7 @@ cdef const char* read_order(Decoder self, const char* at, const char* end) noexc
     return at
 
 
-# -- payloads: ``at`` is the first byte, the answer is behind the last, or NULL -----------------------------------------------------
+# -- payloads: ``at`` is the first byte, the answer is behind the last, or NULL ----------------------------------------
 
 cdef const char* read_ticker(Decoder self, const char* at, const char* end, int32_t instrument) noexcept nogil:
     cdef uint64_t present
@@ -662,7 +690,8 @@ cdef class Decoder:
         cdef const char* stop
         cdef int32_t value, index
         cdef bint snapshot = False
-        if size > FRAME_MAX:
+        # The closing brace ends every scan for digits (``kernels.cursor.plain``).
+        if size < 1 or size > FRAME_MAX or (end - 1)[0] != c'}':
             return KIND_SLOW
         at = literal(frame, end, b'{"channel_name":"')
         if at is NULL:

@@ -52,7 +52,7 @@ E8_MAX = 2**63 - 1
 _EXACT = Context(prec=2 * NUMBER_TEXT_MAX)
 
 
-# -- values: a JSON value and its path, to a Python value ------------------------------------------------------------------------
+# -- values: a JSON value and its path, to a Python value --------------------------------------------------------------
 
 
 def e8(value: Decimal) -> int:
@@ -219,7 +219,7 @@ class Members:
         return None if member is None else read(member, f"{self.path}.{name}")
 
 
-# -- payloads --------------------------------------------------------------------------------------------------------------------
+# -- payloads ----------------------------------------------------------------------------------------------------------
 
 
 def ticker(value: Json, path: str, instrument: str) -> Ticker:
@@ -549,7 +549,7 @@ def result_of(value: Json) -> OrderStatus | MassQuoteResult | Json:
     return value
 
 
-# -- frames ----------------------------------------------------------------------------------------------------------------------
+# -- frames ------------------------------------------------------------------------------------------------------------
 
 
 def _number(digits: str) -> Decimal:

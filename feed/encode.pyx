@@ -126,7 +126,7 @@ cdef class Encoder:
     cdef char* text_c(self) noexcept nogil:
         return self.buffer_ + HEADROOM
 
-    # -- orders ---------------------------------------------------------------------------------------------------------------
+    # -- orders --------------------------------------------------------------------------------------------------------
 
     cdef Py_ssize_t insert_c(self, uint64_t request_id, bint buy, const char* instrument, Py_ssize_t instrument_length,
                              int64_t price_e8, int64_t amount_e8, uint64_t client_order_id,
@@ -196,7 +196,7 @@ cdef class Encoder:
         put(self, b'","params":{')
         return finish(self, request_id)
 
-    # -- mass quotes ----------------------------------------------------------------------------------------------------------
+    # -- mass quotes ---------------------------------------------------------------------------------------------------
 
     cdef void quote_begin_c(self) noexcept nogil:
         """Begin private/mass_quote (7.1)."""
@@ -255,7 +255,7 @@ cdef class Encoder:
         put_post_only(self, flags)
         return finish(self, request_id)
 
-    # -- the same for Python: bytes, or ValueError ------------------------------------------------------------------------------
+    # -- the same for Python: bytes, or ValueError ---------------------------------------------------------------------
 
     cdef bytes text_or_error(self, Py_ssize_t size):
         if size < 0:

@@ -12,7 +12,7 @@ from feed.events cimport *
 from feed.messages import Malformed
 
 
-# -- records to Python -----------------------------------------------------------------------------------------------------------
+# -- records to Python -------------------------------------------------------------------------------------------------
 
 cdef dict plain(object record):
     """A converted struct without its padding."""
@@ -77,7 +77,7 @@ def record(Decoder self, int kind):
     raise ValueError(f"there is no record of kind {kind}")
 
 
-# -- Python to records -----------------------------------------------------------------------------------------------------------
+# -- Python to records -------------------------------------------------------------------------------------------------
 
 cdef int room(str what, Py_ssize_t size, Py_ssize_t most) except -1:
     """Raise ``Malformed`` when ``size`` is above the bound of the record."""

@@ -59,7 +59,7 @@ cdef int build(Table* table, list rows) except -1:
     return 0
 
 
-# -- the tables; rows in the venue's order (protocol sections 5, 6.6, 7.1, 8 and 9) ------------------------------------------------
+# -- the tables; rows in the venue's order (protocol sections 5, 6.6, 7.1, 8 and 9) ------------------------------------
 
 cdef int build_market() except -1:
     """Tables of the public channels."""

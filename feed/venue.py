@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-# -- addresses (section 2) -------------------------------------------------------------------------------------------------------
+# -- addresses (section 2) ---------------------------------------------------------------------------------------------
 
 
 class Network(Enum):
@@ -23,7 +23,7 @@ WEBSOCKET_PATH = "/ws/api/v2"
 ENVIRONMENT = {"production": Network.PROD, "testnet": Network.TEST}
 """The words of ``public/system_info``'s ``environment`` (section 4.5)."""
 
-# -- limits (sections 3, 7.1, 10) ------------------------------------------------------------------------------------------------
+# -- limits (sections 3, 7.1, 10) --------------------------------------------------------------------------------------
 
 MESSAGE_SIZE_MAX = 1 << 20
 """Bytes of one message; the venue's own bound is unknown, the official SDK closes above this."""
@@ -45,12 +45,12 @@ RECONNECT_NOTICE_S = 10
 HISTORY_LIMIT_MAX = 1000
 FIXED_POINT_DECIMALS = 8
 
-# -- fees (section 11): fraction of fee basis ------------------------------------------------------------------------------------
+# -- fees (section 11): fraction of fee basis --------------------------------------------------------------------------
 
 FEE_MAKER = {"perpetual": 0.0001, "future": 0.0001, "combination": 0.0001, "option": 0.00025}
 FEE_TAKER = {"perpetual": 0.0005, "future": 0.0005, "combination": 0.0005, "option": 0.00025}
 
-# -- methods (sections 4 to 8) ---------------------------------------------------------------------------------------------------
+# -- methods (sections 4 to 8) -----------------------------------------------------------------------------------------
 
 
 class Method:
@@ -92,7 +92,7 @@ class Method:
     TRANSACTION_HISTORY = "private/transaction_history"
 
 
-# -- channels (section 8) --------------------------------------------------------------------------------------------------------
+# -- channels (section 8) ----------------------------------------------------------------------------------------------
 
 
 class Delay(Enum):
@@ -217,7 +217,7 @@ def parse_channel(name: str) -> Channel:
     return Channel(name, name, "", (), Kind.SLOW)
 
 
-# -- instruments (section 11) ----------------------------------------------------------------------------------------------------
+# -- instruments (section 11) ------------------------------------------------------------------------------------------
 
 _OPTION = re.compile(r"[A-Z0-9]+-\d{1,2}[A-Z]{3}\d{2}-\d+(?:\.\d+)?-[CP]\Z")
 _OUTRIGHT = re.compile(r"[A-Z0-9]+-(?:PERPETUAL|\d{1,2}[A-Z]{3}\d{2})\Z")
@@ -238,7 +238,7 @@ def is_option(instrument: str) -> bool:
     return _OPTION.match(instrument) is not None
 
 
-# -- words (section 6.6) and their codes in feed/events.pxd ----------------------------------------------------------------------
+# -- words (section 6.6) and their codes in feed/events.pxd ------------------------------------------------------------
 
 SIDES = {"buy": 1, "sell": -1}
 STATUSES = {"open": 1, "partially_filled": 2, "cancelled": 3, "cancelled_partially_filled": 4, "filled": 5}
@@ -268,7 +268,7 @@ INSTRUMENT_TYPES = ("perpetual", "future", "option", "combination")
 SEVERITIES = ("info", "warning", "critical")
 RECONNECT_EVENT = "reconnect"
 
-# -- errors (section 9) ----------------------------------------------------------------------------------------------------------
+# -- errors (section 9) ------------------------------------------------------------------------------------------------
 
 
 class Action(Enum):

@@ -91,68 +91,88 @@ cdef struct Plain:
 
 
 cdef inline const char* plain(const char* at, const char* end, Plain* out) noexcept nogil:
-    """Scan ``-?(0|[1-9][0-9]*)(.[0-9]+)?`` of at most 19 digits; NULL for anything else (also a following exponent)."""
+    """Scan ``-?(0|[1-9][0-9]*)(.[0-9]+)?`` of at most 19 digits; NULL for anything else (also a following exponent).
+
+    The last byte before ``end`` must not be a digit, minus or point, so that it ends every scan: the caller has seen that it is a brace.
+    """
     cdef uint64_t mantissa = 0
     cdef unsigned int digit
     cdef const char* start
     cdef const char* point
-    out.negative = at < end and at[0] == c'-'
+    cdef Py_ssize_t whole, decimals = 0
+    if at >= end:
+        return NULL
+    out.negative = at[0] == c'-'
     if out.negative:
         at += 1
     start = at
-    while at < end:
-        digit = <unsigned int> (<unsigned char> at[0]) - 48
-        if digit > 9:
-            break
+    digit = <unsigned int> (<unsigned char> at[0]) - 48
+    while digit <= 9:
         mantissa = mantissa * 10 + digit
         at += 1
-    out.integer_digits = <int> (at - start)
-    out.decimals = 0
-    if at == start or at == end or (start[0] == c'0' and at - start > 1):
+        digit = <unsigned int> (<unsigned char> at[0]) - 48
+    whole = at - start
+    if whole == 0 or (start[0] == c'0' and whole > 1):
         return NULL
     if at[0] == c'.':
         at += 1
         point = at
-        while at < end:
-            digit = <unsigned int> (<unsigned char> at[0]) - 48
-            if digit > 9:
-                break
+        digit = <unsigned int> (<unsigned char> at[0]) - 48
+        while digit <= 9:
             mantissa = mantissa * 10 + digit
             at += 1
-        out.decimals = <int> (at - point)
-        if at == point or at == end:
+            digit = <unsigned int> (<unsigned char> at[0]) - 48
+        decimals = at - point
+        if decimals == 0:
             return NULL
-    # The mantissa may have wrapped when there are more digits than these; it is not used then.
-    if at[0] == c'e' or at[0] == c'E' or out.integer_digits + out.decimals > 19:
+    # The mantissa has wrapped when there are more digits than these.
+    if at[0] | 0x20 == c'e' or whole + decimals > 19:
         return NULL
     out.mantissa = mantissa
+    out.integer_digits = <int> whole
+    out.decimals = <int> decimals
     return at
 
 
+cdef inline bint plain_e8(const Plain* number, int64_t* value) noexcept nogil:
+    """The number in units of 1e-8, when it surely fits: at most 10 integer digits and 8 decimals."""
+    cdef int64_t magnitude
+    if number.integer_digits > 10 or number.decimals > 8:
+        return False
+    magnitude = <int64_t> (number.mantissa * POW10_INT[8 - number.decimals])
+    value[0] = -magnitude if number.negative else magnitude
+    return True
+
+
+cdef inline bint plain_double(const Plain* number, double* value) noexcept nogil:
+    """The nearest double, when mantissa and power are both exact: then the one rounding is the division's (Clinger 1990)."""
+    cdef double magnitude
+    if number.mantissa > EXACT_DOUBLE_MAX:
+        return False
+    magnitude = <double> <int64_t> number.mantissa
+    if number.decimals:
+        magnitude /= POW10[number.decimals]
+    value[0] = -magnitude if number.negative else magnitude
+    return True
+
+
 cdef inline const char* read_e8(const char* at, const char* end, int64_t* value) noexcept nogil:
-    """A decimal number as an integer of 1e-8, exact, or NULL (see ``kernels.number.parse_e8``, which decides the rare forms)."""
+    """A decimal number as an integer of 1e-8, exact, or NULL (``kernels.number.parse_e8`` decides the rare forms)."""
     cdef Plain number
     cdef Py_ssize_t used
     cdef const char* after = plain(at, end, &number)
-    if after is not NULL and number.integer_digits <= 10 and number.decimals <= 8:
-        value[0] = <int64_t> (number.mantissa * POW10_INT[8 - number.decimals])
-        if number.negative:
-            value[0] = -value[0]
+    if after is not NULL and plain_e8(&number, value):
         return after
     used = parse_e8(at, end, value)
     return at + used if used > 0 else NULL
 
 
 cdef inline const char* read_double(const char* at, const char* end, double* value) noexcept nogil:
-    """A number as the nearest double, or NULL (see ``kernels.number.parse_double``)."""
+    """A number as the nearest double, or NULL (``kernels.number.parse_double`` decides the rare forms)."""
     cdef Plain number
     cdef Py_ssize_t used
     cdef const char* after = plain(at, end, &number)
-    if after is not NULL and number.mantissa <= EXACT_DOUBLE_MAX:
-        # Both operands are exact, so the one rounding of the division is the right one (Clinger 1990).
-        value[0] = <double> <int64_t> number.mantissa / POW10[number.decimals]
-        if number.negative:
-            value[0] = -value[0]
+    if after is not NULL and plain_double(&number, value):
         return after
     used = parse_double(at, end, value)
     return at + used if used > 0 else NULL
