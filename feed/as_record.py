@@ -1,8 +1,8 @@
 """A slow-decoded message as the record that the fast decoder fills, in plain Python: the meaning of
 ``feed/events.pxd``, spelled out.
 
-The fast decoder is compared with this, and cold frames of hot channels are loaded into the C records through it. Fixed
-point is in units of 1e-8; a member that is absent leaves 0 (an instrument -1), and its ``has`` bit is not set.
+The fast decoder is compared with this, and cold frames of hot channels are loaded into the C records through it.
+Fixed point is in units of 1e-8; a member that is absent leaves 0 (an instrument -1), and its ``has`` bit is not set.
 """
 
 from decimal import Decimal
@@ -10,7 +10,7 @@ from enum import IntEnum, IntFlag
 from typing import Any, Protocol
 
 from feed import venue
-from feed.decode_slow import e8
+from feed.fields import e8
 from feed.messages import (
     Book,
     Fill,

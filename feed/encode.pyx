@@ -1,8 +1,9 @@
 """Trading requests (protocol sections 6 and 7) as JSON bytes in one preallocated buffer.
 
-Prices and amounts are integers of 1e-8 and are written exactly. A request that would be wrong is not written: the method returns -1
-and the buffer holds nothing to send. Owner: one thread. DANGER: the text lives in the encoder's buffer, with HEADROOM writable bytes
-in front; it is valid until the next request, and a transport that masks it in place destroys it.
+Prices and amounts are integers of 1e-8 and are written exactly. A request that would be wrong is not written: the
+method returns -1 and the buffer holds nothing to send. Owner: one thread. DANGER: the text lives in the encoder's
+buffer, with HEADROOM writable bytes in front; it is valid until the next request, and a transport that masks it in
+place destroys it.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -180,7 +181,8 @@ cdef class Encoder:
         put_integer(self, client_order_id)
         return finish(self, request_id)
 
-    cdef Py_ssize_t cancel_by_order_id_c(self, uint64_t request_id, const char* order_id, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t cancel_by_order_id_c(self, uint64_t request_id, const char* order_id,
+                                         Py_ssize_t length) noexcept nogil:
         """private/cancel (6.3) by the venue's id."""
         begin(self)
         put(self, b'{"method":"private/cancel","params":{"order_id":"')
@@ -246,7 +248,8 @@ cdef class Encoder:
             put(self, b']')
         put(self, b']')
 
-    cdef Py_ssize_t quote_end_c(self, uint64_t request_id, const char* label, Py_ssize_t label_length, int flags) noexcept nogil:
+    cdef Py_ssize_t quote_end_c(self, uint64_t request_id, const char* label, Py_ssize_t label_length,
+                                int flags) noexcept nogil:
         """Close the request; only the two post-only flags have a meaning here, others are refused."""
         if not self.quoting or not self.sides or flags & ~(POST_ONLY | REJECT_POST_ONLY):
             self.broken = True
@@ -262,11 +265,11 @@ cdef class Encoder:
             raise ValueError("the request cannot be written: check prices, amounts, names, label, flags and size")
         return self.text_c()[:size]
 
-    def insert(self, uint64_t request_id, bint buy, bytes instrument, int64_t price_e8, int64_t amount_e8, uint64_t client_order_id,
-               bytes label=b"", int flags=0):
+    def insert(self, uint64_t request_id, bint buy, bytes instrument, int64_t price_e8, int64_t amount_e8,
+               uint64_t client_order_id, bytes label=b"", int flags=0):
         """private/insert as bytes; ValueError when it cannot be written."""
-        return self.text_or_error(self.insert_c(request_id, buy, instrument, len(instrument), price_e8, amount_e8, client_order_id,
-                                                label, len(label), flags))
+        return self.text_or_error(self.insert_c(request_id, buy, instrument, len(instrument), price_e8, amount_e8,
+                                                client_order_id, label, len(label), flags))
 
     def amend(self, uint64_t request_id, uint64_t client_order_id, int64_t price_e8, int64_t amount_e8):
         """private/amend as bytes; ValueError when it cannot be written."""
@@ -285,7 +288,10 @@ cdef class Encoder:
         return self.text_or_error(self.simple_c(request_id, method, len(method)))
 
     def mass_quote(self, uint64_t request_id, quotes, bytes label=b"", int flags=0):
-        """private/mass_quote as bytes. ``quotes``: (instrument, bids, asks) with sides of (price_e8, amount_e8), None: left alone."""
+        """private/mass_quote as bytes.
+
+        ``quotes``: (instrument, bids, asks) with sides of (price_e8, amount_e8), None: left alone.
+        """
         cdef int64_t[10] prices
         cdef int64_t[10] amounts
         cdef int i
@@ -301,8 +307,11 @@ cdef class Encoder:
                 self.quote_side_c(buy, prices, amounts, len(levels))
         return self.text_or_error(self.quote_end_c(request_id, label, len(label), flags))
 
-    def repeat_mass_quote(self, bytes instrument, int64_t price_e8, int64_t step_e8, int64_t amount_e8, int levels, int n):
-        """Encode a two-sided quote of ``levels`` levels ``n`` times, prices moving each time; bytes of the last. For benchmarks."""
+    def repeat_mass_quote(self, bytes instrument, int64_t price_e8, int64_t step_e8, int64_t amount_e8, int levels,
+                          int n):
+        """Encode a two-sided quote of ``levels`` levels ``n`` times, prices moving each time; bytes of the last. For
+        benchmarks.
+        """
         cdef int64_t[10] bids
         cdef int64_t[10] asks
         cdef int64_t[10] amounts

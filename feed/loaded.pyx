@@ -1,4 +1,5 @@
-"""The fast decoder's records as plain Python, and plain Python into the records: for cold frames of hot channels, tests and tools.
+"""The fast decoder's records as plain Python, and plain Python into the records: for cold frames of hot channels,
+tests and tools.
 
 Shapes are those of ``feed.as_record``. Owner: the decoder's thread.
 """
@@ -33,11 +34,22 @@ cdef dict order_of(Decoder self, int number):
             "leg_index": fill.leg_index, "trade_id": fill.trade_id[:fill.trade_id_length].decode("utf-8"),
         })
     return {
-        "instrument": order.instrument, "side": order.side, "has": order.has, "status": order.status,
-        "change_reason": order.change_reason, "delete_reason": order.delete_reason, "insert_reason": order.insert_reason,
-        "price_e8": order.price_e8, "amount_e8": order.amount_e8, "filled_e8": order.filled_e8,
-        "remaining_e8": order.remaining_e8, "client_order_id": order.client_order_id, "create_time_s": order.create_time_s,
-        "close_time_s": order.close_time_s, "order_id": order.order_id[:order.order_id_length].decode("utf-8"), "fills": fills,
+        "instrument": order.instrument,
+        "side": order.side,
+        "has": order.has,
+        "status": order.status,
+        "change_reason": order.change_reason,
+        "delete_reason": order.delete_reason,
+        "insert_reason": order.insert_reason,
+        "price_e8": order.price_e8,
+        "amount_e8": order.amount_e8,
+        "filled_e8": order.filled_e8,
+        "remaining_e8": order.remaining_e8,
+        "client_order_id": order.client_order_id,
+        "create_time_s": order.create_time_s,
+        "close_time_s": order.close_time_s,
+        "order_id": order.order_id[:order.order_id_length].decode("utf-8"),
+        "fills": fills,
     }
 
 
@@ -167,7 +179,10 @@ cdef int put_book(Decoder self, dict source) except -1:
 
 
 def fill(Decoder self, int kind, dict source):
-    """Fill the record of ``kind`` from ``source``. Raises ``Malformed`` beyond a capacity, and ValueError for a kind without record."""
+    """Fill the record of ``kind`` from ``source``.
+
+    Raises ``Malformed`` beyond a capacity, and ValueError for a kind without record.
+    """
     cdef int i
     if kind == KIND_TICKER:
         self.ticker = source

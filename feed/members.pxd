@@ -10,6 +10,7 @@ cdef enum:
 # What a member's value must be. Whatever it is not sends the frame to the slow decoder, which judges it.
 cdef enum Value:
     VALUE_SLOW = 0            # the member itself is for the slow decoder
+    # Numbers.
     VALUE_PRICE = 1           # int64 of 1e-8, positive
     VALUE_AMOUNT = 2          # int64 of 1e-8, not negative
     VALUE_SIGNED = 3          # int64 of 1e-8
@@ -18,22 +19,24 @@ cdef enum Value:
     VALUE_TIME = 6            # double, seconds since 1970
     VALUE_UINT64 = 7
     VALUE_INT32 = 8           # not negative
-    VALUE_FLAG = 9            # true sets the row's ``has``
-    VALUE_TEXT = 10           # a string that is not kept
-    VALUE_NUMBER = 11         # a number that is not kept
+    VALUE_NUMBER = 9          # not kept
+    VALUE_EXACT = 10          # of 1e-8, not kept
+    # Strings.
+    VALUE_TEXT = 11           # not kept
     VALUE_ID = 12             # char[ID_MAX] at ``offset``, its int32 length at ``offset2``
     VALUE_INSTRUMENT = 13     # index in the table of instruments, -1: not one of ours
     VALUE_UNDERLYING = 14
     VALUE_WORD = 15           # code of one of ``words``, ``other`` for a word not among them
     VALUE_KNOWN_WORD = 16     # the same; another word goes the slow way
     VALUE_HAS_WORD = 17       # a word whose code is or-ed into ``has``
+    # Others.
     VALUE_TRIPLE = 18         # [price, amount, outright] into three int64
     VALUE_FILLS = 19
     VALUE_TRADES = 20
     VALUE_BIDS = 21
     VALUE_ASKS = 22
     VALUE_ERRORS = 23         # of a mass quote
-    VALUE_EXACT = 24          # a number of 1e-8 that is not kept
+    VALUE_FLAG = 24           # true sets the bits of ``other`` in ``has``
 
 cdef struct Word:
     char text[32]             # TEXT_MAX
@@ -96,3 +99,13 @@ cdef inline bint is_member(const Member* member, uint64_t head, const char* at, 
         if word != member.third:
             return False
     return True
+
+
+cdef inline int row_of(const Table* table, int first, uint64_t head, const char* at, const char* end) noexcept nogil:
+    """The row whose name is at ``at``, tried from row ``first`` around the table, or -1."""
+    cdef int _, row = first
+    for _ in range(table.count):
+        if is_member(&table.member[row], head, at, end):
+            return row
+        row = row + 1 if row + 1 < table.count else 0
+    return -1

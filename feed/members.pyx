@@ -1,4 +1,7 @@
-"""Tables of JSON members, built once at import from rows of Python. Owner thread: none, they are constants afterwards."""
+"""Tables of JSON members, built once at import from rows of Python.
+
+Owner thread: none, they are constants afterwards.
+"""
 
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
@@ -16,8 +19,9 @@ cdef uint64_t word(bytes text):
 cdef int build(Table* table, list rows) except -1:
     """Fill ``table`` from rows (name, value, offset, options).
 
-    Options: ``has`` bit, ``required``, ``offset2``, ``words`` (dict of word to code) and ``other`` (code of a word that is not among
-    them). Raises ValueError for a row that does not fit. The words stay allocated for the life of the process.
+    Options: ``has`` bit, ``required``, ``offset2``, ``words`` (dict of word to code) and ``other`` (code of a word
+    that is not among them, or bits of a flag). Raises ValueError for a row that does not fit. The words stay
+    allocated for the life of the process.
     """
     cdef Member* member
     cdef const char* text
@@ -90,7 +94,8 @@ cdef int build_market() except -1:
         ("open_interest", VALUE_DOUBLE, <Py_ssize_t> &ticker.open_interest, {"has": TICKER_OPEN_INTEREST}),
         ("funding_rate", VALUE_DOUBLE, <Py_ssize_t> &ticker.funding_rate, {"has": TICKER_FUNDING_RATE}),
         ("funding_mark", VALUE_DOUBLE, <Py_ssize_t> &ticker.funding_mark, {"has": TICKER_FUNDING_MARK}),
-        ("realised_funding_24h", VALUE_DOUBLE, <Py_ssize_t> &ticker.realised_funding_24h, {"has": TICKER_REALISED_FUNDING}),
+        ("realised_funding_24h", VALUE_DOUBLE, <Py_ssize_t> &ticker.realised_funding_24h,
+         {"has": TICKER_REALISED_FUNDING}),
         ("average_funding_rate_24h", VALUE_DOUBLE, <Py_ssize_t> &ticker.average_funding_rate_24h,
          {"has": TICKER_AVERAGE_FUNDING}),
     ])
@@ -134,7 +139,8 @@ cdef int build_account() except -1:
     cdef Reply* reply = NULL
     must = {"required": True}
     build(&ORDER, [
-        ("order_id", VALUE_ID, <Py_ssize_t> &order.order_id[0], must | {"offset2": <Py_ssize_t> &order.order_id_length}),
+        ("order_id", VALUE_ID, <Py_ssize_t> &order.order_id[0],
+         must | {"offset2": <Py_ssize_t> &order.order_id_length}),
         ("order_type", VALUE_HAS_WORD, 0, must | {"words": {"market": ORDER_MARKET}}),
         ("time_in_force", VALUE_HAS_WORD, 0, must | {"words": {"immediate_or_cancel": ORDER_IOC}}),
         ("instrument_name", VALUE_INSTRUMENT, <Py_ssize_t> &order.instrument, {}),
@@ -155,8 +161,8 @@ cdef int build_account() except -1:
          must | {"words": venue.INSERT_REASONS, "other": venue.UNKNOWN_INSERT_REASON}),
         ("create_time", VALUE_TIME, <Py_ssize_t> &order.create_time_s, must),
         ("close_time", VALUE_TIME, <Py_ssize_t> &order.close_time_s, {"has": ORDER_CLOSE_TIME}),
-        ("reduce_only", VALUE_FLAG, 0, {"has": ORDER_REDUCE_ONLY}),
-        ("persistent", VALUE_FLAG, 0, must | {"has": ORDER_PERSISTENT}),
+        ("reduce_only", VALUE_FLAG, 0, {"other": ORDER_REDUCE_ONLY}),
+        ("persistent", VALUE_FLAG, 0, must | {"other": ORDER_PERSISTENT}),
     ])
     build(&FILL, [
         ("trade_id", VALUE_ID, <Py_ssize_t> &fill.trade_id[0], must | {"offset2": <Py_ssize_t> &fill.trade_id_length}),
@@ -196,7 +202,7 @@ cdef int build_account() except -1:
     build(&OTHER_RESULT, [("order_id", VALUE_SLOW, 0, {}), ("n_success", VALUE_SLOW, 0, {})])
     # What may follow a payload; the members in front of it must not come again.
     build(&TAIL, [
-        ("snapshot", VALUE_FLAG, 0, {"has": 1}),
+        ("snapshot", VALUE_FLAG, 0, {"other": 1}),
         ("channel_name", VALUE_SLOW, 0, {}),
         ("notification", VALUE_SLOW, 0, {}),
         ("id", VALUE_SLOW, 0, {}),

@@ -1,7 +1,7 @@
 """Messages of the venue as typed Python values: what the slow decoder makes of a frame.
 
-Prices and amounts are exact ``Decimal``; marks, indices and rates are doubles; times are seconds since 1970. None: the
-member was not there, or null. Payloads of channels that a quoter does not use, and results of requests other than
+Prices and amounts are exact ``Decimal``; marks, indices and rates are doubles; times are seconds since 1970. None:
+the member was not there, or null. Payloads of channels that a quoter does not use, and results of requests other than
 orders and quotes, stay plain JSON values (dict, list, str, int, Decimal, bool, None), checked as JSON only. Sections
 are the protocol's.
 """

@@ -1,6 +1,7 @@
 """Every fact of the venue in one place: addresses, channel names, words and their codes, error codes, limits and fees.
 
-Taken from the protocol description (sections in brackets). Words the venue uses are mapped to the codes of ``feed/events.pxd``.
+Taken from the protocol description (sections in brackets). Words the venue uses are mapped to the codes of
+``feed/events.pxd``.
 """
 
 import re
@@ -151,7 +152,9 @@ def book(instrument: str, delay: Delay = Delay.RAW, grouping: str = "none", leve
 
 
 def recent_trades(target: str, category: str = "single") -> str:
-    """Channel of public trades (8.6): an instrument with "single", an underlying with "all", "options" or "future_rolls"."""
+    """Channel of public trades (8.6): an instrument with "single", an underlying with "all", "options" or
+    "future_rolls".
+    """
     return f"recent_trades.{target}.{category}"
 
 
@@ -162,7 +165,9 @@ def price_index(underlying: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel name taken apart: family (text before the target), target (instrument, underlying or ""), the rest, and the kind."""
+    """A channel name taken apart: family (text before the target), target (instrument, underlying or ""), the rest,
+    and the kind.
+    """
 
     name: str
     family: str

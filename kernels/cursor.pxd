@@ -1,7 +1,8 @@
 """Bounds-checked reading of JSON text: every byte that a decoder looks at is looked at here.
 
-A position is a ``const char*`` inside ``[text, end]``; a function returns the position behind what it read, or NULL when the text is
-not what it reads (the caller then hands the whole frame to the slow decoder). Nothing before ``at`` or at and after ``end`` is read.
+A position is a ``const char*`` inside ``[text, end]``; a function returns the position behind what it read, or NULL
+when the text is not what it reads (the caller then hands the whole frame to the slow decoder). Nothing before ``at``
+or at and after ``end`` is read.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -23,10 +24,11 @@ cdef enum:
 
 # Powers of ten that a double holds exactly.
 cdef extern from *:
-    """
-    static const double QUOTER_POW10[23] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    """ static const double QUOTER_POW10[23] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+    1e13, 1e14, 1e15,
         1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    static const unsigned long long QUOTER_POW10_INT[20] = {1ULL, 10ULL, 100ULL, 1000ULL, 10000ULL, 100000ULL, 1000000ULL,
+    static const unsigned long long QUOTER_POW10_INT[20] = {1ULL, 10ULL, 100ULL, 1000ULL, 10000ULL, 100000ULL,
+    1000000ULL,
         10000000ULL, 100000000ULL, 1000000000ULL, 10000000000ULL, 100000000000ULL, 1000000000000ULL, 10000000000000ULL,
         100000000000000ULL, 1000000000000000ULL, 10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL,
         10000000000000000000ULL};
@@ -59,7 +61,9 @@ cdef inline uint64_t word_at(const char* at, const char* end) noexcept nogil:
 
 
 cdef inline const char* string_end(const char* at, const char* end) noexcept nogil:
-    """The closing quote of a string whose first byte is ``at``; NULL for escapes, control bytes, non-ASCII text or no end."""
+    """The closing quote of a string whose first byte is ``at``; NULL for escapes, control bytes, non-ASCII text or no
+    end.
+    """
     cdef uint64_t word, quote, slash, stop
     cdef int step
     while end - at >= 8:
@@ -93,7 +97,8 @@ cdef struct Plain:
 cdef inline const char* plain(const char* at, const char* end, Plain* out) noexcept nogil:
     """Scan ``-?(0|[1-9][0-9]*)(.[0-9]+)?`` of at most 19 digits; NULL for anything else (also a following exponent).
 
-    The last byte before ``end`` must not be a digit, minus or point, so that it ends every scan: the caller has seen that it is a brace.
+    The last byte before ``end`` must not be a digit, minus or point, so that it ends every scan: the caller has seen
+    that it is a brace.
     """
     cdef uint64_t mantissa = 0
     cdef unsigned int digit
@@ -145,7 +150,9 @@ cdef inline bint plain_e8(const Plain* number, int64_t* value) noexcept nogil:
 
 
 cdef inline bint plain_double(const Plain* number, double* value) noexcept nogil:
-    """The nearest double, when mantissa and power are both exact: then the one rounding is the division's (Clinger 1990)."""
+    """The nearest double, when mantissa and power are both exact: then the one rounding is the division's (Clinger
+    1990).
+    """
     cdef double magnitude
     if number.mantissa > EXACT_DOUBLE_MAX:
         return False

@@ -34,8 +34,7 @@ cdef enum:
 cdef uint64_t INT64_MAX_ = 0x7FFFFFFFFFFFFFFFULL
 
 
-# A JSON number taken apart: (-1)**negative * mantissa * 10**exponent. Zeros at the end of the digits are in the
-# exponent.
+# A JSON number taken apart: (-1)**negative * mantissa * 10**exponent. Zeros that end the digits count as exponent.
 cdef struct Decimal:
     uint64_t mantissa
     int exponent
@@ -126,8 +125,8 @@ cdef Py_ssize_t parse_e8(const char* text, const char* end, int64_t* value) noex
 
 
 cdef double quotient(uint64_t mantissa, int decimals) noexcept nogil:
-    """mantissa / 10**decimals to nearest even, for a positive mantissa and at most 19 decimals: long division of 128 by
-    64 bits.
+    """mantissa / 10**decimals to nearest even, for a positive mantissa and at most 19 decimals: long division of 128
+    by 64 bits.
     """
     cdef int shift = leading_zeros(mantissa)
     cdef uint64_t divisor = POW10_INT[decimals]

@@ -1,6 +1,7 @@
 """Messages of the hot channels as Hypothesis strategies: usual ones, odd ones, and damaged bytes.
 
-A message is a tree of ``Members`` (pairs in order, so that a name may come twice), lists and ``Text`` (JSON text as it is).
+A message is a tree of ``Members`` (pairs in order, so that a name may come twice), lists and ``Text`` (JSON text as
+it is).
 """
 
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
+
 from tests.feed.codec import INSTRUMENTS
 
 
@@ -39,11 +41,13 @@ def quoted(text: str) -> Text:
 
 
 NASTY = [
-    "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", "1e-320", "9" * 400, "0." + "0" * 400 + "1", "9007199254740993",
-    "18446744073709551615", "18446744073709551616", "92233720368.54775807", "92233720368.54775808", "null", '"1.5"', "true",
-    "false", "[]", "{}", "-0", "-0.0", "0", "0.0", "0e5", "01", "+1", ".5", "5.", "1.0", "1e2", "1E+2", "1e-05", "1.5E3", "-1", "-1e-8",
-    "0." + "3" * 30, "1." + "0" * 30, "0.00000001", "0.000000001", "0.1234567891", "1e", "1e5.5", "0x1", "1_0", "", " 1", "1783423200000",
-    "99999999999", "100000000000", '"\\u0031"', "1.", "--1", "Na", "tru", "nul", "1" * 19, "1" * 20, "0.1234567890123456789",
+    "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", "1e-320", "9" * 400, "0." + "0" * 400 + "1",
+    "9007199254740993", "18446744073709551615", "18446744073709551616", "92233720368.54775807",
+    "92233720368.54775808", "null", '"1.5"', "true", "false", "[]", "{}", "-0", "-0.0", "0", "0.0", "0e5", "01",
+    "+1", ".5", "5.", "1.0", "1e2", "1E+2", "1e-05", "1.5E3", "-1", "-1e-8", "0." + "3" * 30, "1." + "0" * 30,
+    "0.00000001", "0.000000001", "0.1234567891", "1e", "1e5.5", "0x1", "1_0", "", " 1", "1783423200000",
+    "99999999999", "100000000000", '"\\u0031"', "1.", "--1", "Na", "tru", "nul", "1" * 19, "1" * 20,
+    "0.1234567890123456789",
 ]  # fmt: skip
 
 nasty = st.sampled_from(NASTY).map(Text)
@@ -293,7 +297,9 @@ WITH_SNAPSHOT = ("book", "recent_trades", "session.orders", "account.portfolio")
 
 @st.composite
 def frames(draw: Callable[[Any], Any], odd: bool) -> bytes:
-    """A frame; not ``odd``: the fast decoder's business, though with members in any order and unknown ones among them."""
+    """A frame; not ``odd``: the fast decoder's business, though with members in any order and unknown ones among
+    them.
+    """
     if draw(st.integers(0, 4)) == 0:
         message = draw(replies(odd))
     else:

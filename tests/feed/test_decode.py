@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from feed.decode import Decoder
 from feed.decode_slow import decode
 from feed.messages import Malformed
 from feed.symbols import SymbolTable
-from hypothesis import example, given
-from hypothesis import strategies as st
 from tests.feed.codec import CHANNELS, differ, new_decoder
 from tests.feed.generate import NASTY, damage, damaged, frames
 from tests.shared import SAMPLES, needs_samples
@@ -151,7 +152,8 @@ def levels(count: int) -> str:
 
 
 def book_frame(bids: str, asks: str = "") -> bytes:
-    return f'{{"channel_name":"book.BTC-PERPETUAL.none.all.raw","notification":{{"bid_changes":[{bids}],"ask_changes":[{asks}],"time":1}}}}'.encode()
+    payload = f'{{"bid_changes":[{bids}],"ask_changes":[{asks}],"time":1}}'
+    return f'{{"channel_name":"book.BTC-PERPETUAL.none.all.raw","notification":{payload}}}'.encode()
 
 
 def test_a_book_up_to_its_bound_and_beyond() -> None:

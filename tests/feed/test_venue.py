@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from feed import as_record, venue
-from feed.venue import Action, Delay, ErrorCode, Kind
 from hypothesis import given
 from hypothesis import strategies as st
+
+from feed import as_record, venue
+from feed.venue import Action, Delay, ErrorCode, Kind
 from tests.shared import ROOT, SAMPLES, needs_samples
 
 EVENTS = (ROOT / "feed" / "events.pxd").read_text()
@@ -17,7 +18,9 @@ def enum_of_events(name: str) -> dict[str, int]:
     """An enum of events.pxd, by the names behind the common prefix."""
     body = re.search(rf"cdef enum {name}:\n((?:    .*\n)+)", EVENTS)
     assert body
-    return {word.split("_", 1)[1]: int(value) for word, value in re.findall(r"^    (\w+) = (\d+)", body[1], re.MULTILINE)}
+    return {
+        word.split("_", 1)[1]: int(value) for word, value in re.findall(r"^    (\w+) = (\d+)", body[1], re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,9 @@ def test_enums_equal_those_of_the_records(enum: str, flags: type) -> None:
     assert enum_of_events(enum) == {flag.name: flag.value for flag in flags}  # type: ignore[attr-defined]
 
 
-names = st.sampled_from(["BTC-PERPETUAL", "BTC-25DEC26", "ETH-2JAN27", "BTC-25DEC26-120000-C", "BTC-25DEC26-PERPETUAL", "[A:1,B:-1]"])
+names = st.sampled_from(
+    ["BTC-PERPETUAL", "BTC-25DEC26", "ETH-2JAN27", "BTC-25DEC26-120000-C", "BTC-25DEC26-PERPETUAL", "[A:1,B:-1]"]
+)
 
 
 @given(names, st.sampled_from(Delay), st.sampled_from(["none", "1", "0.5", "25"]), st.sampled_from(["all", "5"]))

@@ -22,9 +22,8 @@ JSON_NUMBER = re.compile(rb"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 
 NOT_NUMBERS = [
     b"", b"-", b"+1", b"01", b"-01", b"00", b".5", b"5.", b"-.5", b"1e", b"1e+", b"1.e3", b"1.5.2", b"NaN",
-    b"-Infinity",
-    b"Infinity", b"0x10", b"1_000", b" 1", b"1 ", b"--1", b"1e1.5", b"1,5", b"nan", b"inf", b"e5", b"1\x00",
-    b"\xd9\xa1",
+    b"-Infinity", b"Infinity", b"0x10", b"1_000", b" 1", b"1 ", b"--1", b"1e1.5", b"1,5", b"nan", b"inf", b"e5",
+    b"1\x00", b"\xd9\xa1",
 ]  # fmt: skip
 
 plain_texts = st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True).map(

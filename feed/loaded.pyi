@@ -1,0 +1,6 @@
+from typing import Any
+
+from feed.decode import Decoder
+
+def record(self: Decoder, kind: int) -> dict[str, Any]: ...
+def fill(self: Decoder, kind: int, source: dict[str, Any]) -> None: ...
