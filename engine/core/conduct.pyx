@@ -27,7 +27,7 @@ from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_OTHER, SUBMIT_FULL, Outbox
 from engine.core.risk import MODES
 from engine.core.status import describe
 from feed import session_events, venue
-from feed.decode_slow import e8
+from feed.fields import e8
 from feed.session import Session
 from feed.session_plan import SessionPlan
 from feed.symbols import SymbolTable
