@@ -117,6 +117,33 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+class _Attempt:
+    """One attempt to connect: makes the listener when the peer has accepted, drops it if nobody waits any more."""
+
+    def __init__(self, handler: MessageHandler, sink: WsSink, message_bytes_max: int) -> None:
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.is_over = False
+        self._handler = handler
+        self._sink = sink
+        self._message_bytes_max = message_bytes_max
+        self._listener: Listener | None = None
+
+    def make_listener(self, _request: WSUpgradeRequest, response: WSUpgradeResponse) -> Listener:
+        """Called by picows once the handshake is complete."""
+        if self.is_over:
+            raise WSHandshakeError("the attempt has been given up", response=response)
+        for header in ("Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"):
+            if header in response.headers:
+                raise WSHandshakeError(f"the peer imposes {header}: {response.headers[header]!r}", response=response)
+        self._listener = Listener(self._handler, self._sink, self.ended.set_result, self._message_bytes_max)
+        return self._listener
+
+    def drop(self) -> None:
+        """Abort a connection that came up in the moment in which its owner gave it up."""
+        if self._listener is not None and self._listener.transport is not None:
+            abort(self._listener.transport)
+
+
 async def connect(
     handler: MessageHandler,
     url: str,
@@ -130,38 +157,19 @@ async def connect(
     message_bytes_max: int = FRAME_BYTES_MAX,
     write_buffer_bytes_max: int = WRITE_BUFFER_BYTES_MAX,
 ) -> Connection:
-    """Open a connection whose messages go to ``handler``; ``timeout_s`` bounds all of name, TCP, TLS and websocket
-    handshakes.
+    """Open a connection whose messages go to ``handler``; ``timeout_s`` bounds name, TCP, TLS and handshake together.
 
     A peer that does not answer a ping within ``pong_timeout_s`` is given up. ``cancel_on_disconnect_s``: the venue's
     silence limit, of which ``ping_interval_s`` must be at most half. Raises ``ValueError`` for an address or setting
     that must not be used, ``ConnectFailed`` for everything that happens on the way.
     """
     check_address(url, ssl_context)
-    if not 0 < pong_timeout_s <= ping_interval_s / 2:
-        raise ValueError("pong_timeout_s must be positive and at most half of ping_interval_s")
-    if cancel_on_disconnect_s is not None and ping_interval_s > cancel_on_disconnect_s / 2:
-        raise ValueError("ping_interval_s must be at most half of cancel_on_disconnect_s")
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[str] = loop.create_future()
-    writer = WsSink() if sink is None else sink
-
-    abandoned = False
-    made: list[Listener] = []
-
-    def make_listener(_request: WSUpgradeRequest, response: WSUpgradeResponse) -> Listener:
-        if abandoned:
-            raise WSHandshakeError("the attempt has been given up", response=response)
-        for header in ("Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"):
-            if header in response.headers:
-                raise WSHandshakeError(f"the peer imposes {header}: {response.headers[header]!r}", response=response)
-        made.append(Listener(handler, writer, ended.set_result, message_bytes_max))
-        return made[0]
-
+    _check_pings(ping_interval_s, pong_timeout_s, cancel_on_disconnect_s)
+    attempt = _Attempt(handler, WsSink() if sink is None else sink, message_bytes_max)
     try:
         async with asyncio.timeout(timeout_s):
             transport, listener = await ws_connect(
-                make_listener,
+                attempt.make_listener,
                 url,
                 ssl_context=client_tls() if ssl_context is None and url.startswith("wss:") else ssl_context,
                 websocket_handshake_timeout=timeout_s,
@@ -175,30 +183,29 @@ async def connect(
                 max_redirects=0,
                 logger_name="feed",
             )
-    except asyncio.CancelledError:
-        _drop(made)
-        raise
     except WSHandshakeError as error:
         raise ConnectFailed(f"the websocket handshake failed: {error}", _retry_after_s(error)) from error
-    except TimeoutError as error:
-        _drop(made)
+    except (TimeoutError, asyncio.CancelledError) as error:
+        attempt.drop()
+        if isinstance(error, asyncio.CancelledError):
+            raise
         raise ConnectFailed(f"no connection within {timeout_s:g} s") from error
     except OSError as error:
         raise ConnectFailed(f"no connection: {error}") from error
     finally:
-        abandoned = True
+        attempt.is_over = True
     if not isinstance(listener, Listener):
         # So picows tells that the peer hung up before its answer.
         raise ConnectFailed("the peer hung up during the websocket handshake")
     transport.underlying_transport.set_write_buffer_limits(high=write_buffer_bytes_max)
-    return Connection(listener, ended)
+    return Connection(listener, attempt.ended)
 
 
-def _drop(made: list[Listener]) -> None:
-    """Abort a connection that came up in the moment in which its owner gave it up."""
-    for listener in made:
-        if listener.transport is not None:
-            abort(listener.transport)
+def _check_pings(interval_s: float, pong_timeout_s: float, cancel_on_disconnect_s: float | None) -> None:
+    if not 0 < pong_timeout_s <= interval_s / 2:
+        raise ValueError("pong_timeout_s must be positive and at most half of ping_interval_s")
+    if cancel_on_disconnect_s is not None and interval_s > cancel_on_disconnect_s / 2:
+        raise ValueError("ping_interval_s must be at most half of cancel_on_disconnect_s")
 
 
 def _retry_after_s(error: WSHandshakeError) -> float:

@@ -10,7 +10,6 @@ random.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import inf
 from typing import Any
 
 import ujson
@@ -18,7 +17,7 @@ import ujson
 from feed import session_events as events
 from feed.messages import Notification, Reply, SystemEvent
 from feed.session_plan import SNAPSHOT_CHANNELS, SessionPlan
-from feed.session_results import Unexpected, json_number, member, message_rate, positions_e8, rows
+from feed.session_results import Unexpected, json_number, mark_price_usd, member, message_rate, positions_e8, rows
 from feed.session_table import AFTER_SET_UP, TABLE, State, Trigger
 from feed.venue import RECONNECT_EVENT, Action, ErrorCode, Method, action
 
@@ -60,17 +59,19 @@ class Session:
         self._requests: list[bytes] = []
         self._events: list[events.Event] = []
         self._enter: dict[State, Callable[[int], None]] = {
-            State.LOGIN: self._enter_login,
+            State.LOGIN: lambda now_ns: None,
             State.SYSTEM_INFO: lambda now_ns: self._step(Method.SYSTEM_INFO, {}),
-            State.CANCEL_ON_DISCONNECT: self._enter_cancel_on_disconnect,
+            State.CANCEL_ON_DISCONNECT: lambda now_ns: self._step(
+                Method.SET_CANCEL_ON_DISCONNECT, {"timeout_secs": plan.cancel_on_disconnect_s}
+            ),
             State.CANCEL_SESSION: lambda now_ns: self._step(Method.CANCEL_SESSION, {}),
-            State.PRIVATE: self._enter_private,
+            State.PRIVATE: lambda now_ns: self._subscribe(Method.PRIVATE_SUBSCRIBE, plan.channels_private),
             State.OPEN_ORDERS: lambda now_ns: self._step(Method.OPEN_ORDERS, {}),
             State.PORTFOLIO: lambda now_ns: self._step(Method.PORTFOLIO, {}),
             State.INSTRUMENTS: lambda now_ns: self._step(Method.INSTRUMENTS, {}),
             State.PRICES: self._enter_prices,
             State.PROTECTION: self._enter_protection,
-            State.PUBLIC: self._enter_public,
+            State.PUBLIC: lambda now_ns: self._subscribe(Method.PUBLIC_SUBSCRIBE, plan.channels_public),
             State.SYNCING: self._enter_syncing,
         }
         self._results: dict[str, Callable[[_Pending, Any], None]] = {
@@ -306,18 +307,6 @@ class Session:
 
     # -- entering a step -----------------------------------------------------------------------------------------------
 
-    def _enter_login(self, now_ns: int) -> None:
-        """The token comes from outside: ``wants_token``."""
-
-    def _enter_cancel_on_disconnect(self, now_ns: int) -> None:
-        self._step(Method.SET_CANCEL_ON_DISCONNECT, {"timeout_secs": self.plan.cancel_on_disconnect_s})
-
-    def _enter_private(self, now_ns: int) -> None:
-        self._subscribe(Method.PRIVATE_SUBSCRIBE, self.plan.channels_private)
-
-    def _enter_public(self, now_ns: int) -> None:
-        self._subscribe(Method.PUBLIC_SUBSCRIBE, self.plan.channels_public)
-
     def _enter_prices(self, now_ns: int) -> None:
         self._prices.clear()
         for name in self.plan.instruments:
@@ -452,10 +441,7 @@ class Session:
         self._events.append(events.InstrumentsKnown(instruments))
 
     def _on_ticker(self, pending: _Pending, result: Any) -> None:
-        price = float(member(result, "mark_price"))
-        if not 0.0 < price < inf:
-            raise Unexpected(f"mark price of {pending.argument} is {price}")
-        self._prices[pending.argument] = price
+        self._prices[pending.argument] = mark_price_usd(result)
         if len(self._prices) == len(self.plan.instruments):
             self._events.append(events.PricesKnown(dict(self._prices)))
 

@@ -4,6 +4,7 @@ Anything that is not of the form the protocol gives raises ``Unexpected``.
 """
 
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 E8 = 100_000_000
@@ -33,6 +34,14 @@ def message_rate(result: Any) -> int:
     if type(rate) is not int or rate < 1:
         raise Unexpected(f"message_rate {rate!r}")
     return rate
+
+
+def mark_price_usd(result: Any) -> float:
+    """The mark of ``public/ticker``, positive and finite."""
+    price = member(result, "mark_price")
+    if type(price) not in (int, float, Decimal) or not 0 < price < inf:
+        raise Unexpected(f"mark_price {price!r}")
+    return float(price)
 
 
 def positions_e8(result: Any) -> dict[str, int]:

@@ -29,7 +29,8 @@ def test_the_walk_to_live():
     driver.take()
     assert driver.session.is_live and driver.session.deadline_ns == NEVER_NS
     assert [type(event).__name__ for event in driver.events] == [
-        "LoggedIn", "MessageRate", "PositionsOfRecord", "InstrumentsKnown", "PricesKnown", "Armed", "Armed", "Syncing", "Live",
+        "LoggedIn", "MessageRate", "PositionsOfRecord", "InstrumentsKnown", "PricesKnown", "Armed", "Armed", "Syncing",
+        "Live",
     ]  # fmt: skip
     assert driver.told(events.MessageRate) == [events.MessageRate(50)]
     assert driver.told(events.PositionsOfRecord)[0].positions_e8 == {"BTC-PERPETUAL": -25_000_000}
@@ -106,6 +107,11 @@ def test_an_error_at_any_step_fails_the_connection(method, code, fatal):
          "no instrument ETH-PERPETUAL; the nearest are ETH-PERPETUALS"),
         ("public/instruments", [], True, "no instrument"),
         ("public/instruments", None, False, "instruments"),
+        ("public/ticker", {}, False, "mark_price"),
+        ("public/ticker", {"mark_price": None}, False, "None"),
+        ("public/ticker", {"mark_price": "60000"}, False, "60000"),
+        ("public/ticker", {"mark_price": 0}, False, "mark_price"),
+        ("public/ticker", {"mark_price": float("inf")}, False, "inf"),
         ("public/subscribe", ["system"], False, "ticker.BTC-PERPETUAL.raw"),
     ],
 )  # fmt: skip

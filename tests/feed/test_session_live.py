@@ -119,7 +119,13 @@ def test_orders_mode_has_no_protection_and_a_reader_no_login():
     assert "private/set_mm_protection" not in [request["method"] for request in driver.sent]
     driver = Driver(replace(PLAN, mass_quote=False, login=False)).connect()
     driver.run()
-    assert [r["method"] for r in driver.sent] == ["public/system_info", "public/instruments", "public/ticker", "public/ticker", "public/subscribe"]
+    assert [r["method"] for r in driver.sent] == [
+        "public/system_info",
+        "public/instruments",
+        "public/ticker",
+        "public/ticker",
+        "public/subscribe",
+    ]
 
 
 def test_long_channel_lists_are_cut():
