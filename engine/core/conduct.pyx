@@ -240,7 +240,8 @@ cdef class Conduct(MessageHandler):
             self._adopt_position(instrument, price)
             trade, quote = protection.get(instrument.product, (0, 0))
             quote = max(quote, int(min(max_order, max_position) / lot) * instrument.lot_e8)
-            trade = max(trade, int(self.plan.protection[0] * self._side_contracts(instrument, price) / lot) * instrument.lot_e8, instrument.lot_e8)
+            lots = int(self.plan.protection[0] * self._side_contracts(instrument, price) / lot)
+            trade = max(trade, lots * instrument.lot_e8, instrument.lot_e8)
             protection[instrument.product] = (min(trade, quote), quote)
         self.session.set_protection(protection, now_ns)
 
@@ -309,7 +310,8 @@ cdef class Conduct(MessageHandler):
             return 0
         self.equity_peak_usd = max(self.equity_peak_usd, equity)
         if self.equity_peak_usd - equity > self.plan.limits.max_drawdown_usd:
-            self.halt(f"drawdown of {self.equity_peak_usd - equity:.2f} USD from the peak, limit {self.plan.limits.max_drawdown_usd:.2f} USD", now_ns)
+            fall, limit = self.equity_peak_usd - equity, self.plan.limits.max_drawdown_usd
+            self.halt(f"drawdown of {fall:.2f} USD from the peak, limit {limit:.2f} USD", now_ns)
         return 0
 
     # ---- operator ----

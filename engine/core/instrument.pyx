@@ -1,17 +1,17 @@
 """State of one instrument: book, references, model records, position."""
 
-from libc.math cimport INFINITY, NAN, floor, isfinite
+from libc.math cimport NAN, floor, isfinite
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from engine.core.orders cimport SLOT_FREE, OrderTable
+from engine.core.orders cimport OrderTable
 from feed.events cimport (
     TICKER_FUNDING_MARK, BookUpdate, LevelChange, Ticker,
 )
 from kernels.book cimport BOOK_OK, Book
-from kernels.records cimport Market, Model, Position, Settings, Target, Volatility, volatility_fn
+from kernels.records cimport Market, Position, Settings, Volatility, volatility_fn
 
 from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
 

@@ -98,7 +98,8 @@ cdef class MassQuoter(Quoter):
             entries += 1
         if request == NULL:
             return
-        if not self.send_c(priority, self.encoder.quote_end_c(request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns):
+        if not self.send_c(priority, self.encoder.quote_end_c(
+                request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns):
             self.answered_c(request.id, False, True, now_ns)
             self.requests.close_c(request)
 
@@ -191,7 +192,8 @@ cdef class MassQuoter(Quoter):
         if not any_entry:
             self.requests.close_c(request)
             return
-        if not self.send_c(PRIORITY_CANCEL, self.encoder.quote_end_c(request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns):
+        if not self.send_c(PRIORITY_CANCEL, self.encoder.quote_end_c(
+                request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns):
             self.overflowed = True
 
     cdef void accepted_c(self, Request* request, int32_t failed, int64_t now_ns) noexcept:

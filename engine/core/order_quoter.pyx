@@ -7,7 +7,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from engine.core.instrument cimport PULL_NONE, Instrument
 from engine.core.orders cimport (
-    SLOT_AMENDING, SLOT_CANCELLING, SLOT_FREE, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, Slot,
+    SLOT_AMENDING, SLOT_CANCELLING, SLOT_FREE, SLOT_LIVE, SLOT_UNKNOWN, Slot,
 )
 from engine.core.quoter cimport CHANGE_NOTHING, CHANGE_URGENT, CHANGE_WANTED, Quoter
 from engine.core.requests cimport REQUEST_AMEND, REQUEST_CANCEL, REQUEST_INSERT, Request

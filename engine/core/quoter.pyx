@@ -1,6 +1,6 @@
 """What both ways to quote share: evaluate the model, compare it with what is believed to rest, send."""
 
-from libc.math cimport INFINITY, fabs, isfinite
+from libc.math cimport fabs
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from engine.core.instrument cimport (

@@ -11,12 +11,12 @@ from libc.string cimport memcpy
 
 from engine.core.instrument cimport Instrument
 from engine.core.orders cimport (
-    SLOT_AMENDING, SLOT_CANCELLING, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, OrderTable, Slot,
+    SLOT_AMENDING, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, OrderTable, Slot,
 )
 from engine.core.quoter cimport Quoter
-from engine.core.requests cimport FIRST_HOT_ID, REQUEST_MASS_QUOTE, Request, RequestRing
+from engine.core.requests cimport REQUEST_MASS_QUOTE, Request, RequestRing
 from feed.events cimport (
-    CHANGE_AMEND, CHANGE_EXISTING, DELETE_MM_PROTECTION, DELETE_SELF_TRADE_PREVENTION, ORDER_CLIENT_ID, ORDER_PRICE, REPLY_ERROR,
+    CHANGE_AMEND, CHANGE_EXISTING, DELETE_MM_PROTECTION, DELETE_SELF_TRADE_PREVENTION, ORDER_CLIENT_ID, REPLY_ERROR,
     REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
 )
 from feed.outbox cimport Outbox
@@ -205,7 +205,8 @@ cdef class Reports:
         basis = instrument.index_usd if instrument.index_usd > 0.0 else ticks * instrument.settings.tick_usd
         rate = self.maker_fee_rate if fill.maker else self.taker_fee_rate
         if self.fill(&instrument.position, update.side * lots, ticks, rate * basis * lots * instrument.settings.lot_contracts) != 0:
-            self.halt = f"{instrument.name.decode()}: fill {trade_id.decode('ascii', 'replace')} of {lots} lots at {ticks} ticks cannot be booked"
+            what = f"fill {trade_id.decode('ascii', 'replace')} of {lots} lots at {ticks} ticks"
+            self.halt = f"{instrument.name.decode()}: {what} cannot be booked"
             return 0
         instrument.fills += 1
         instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))

@@ -1,7 +1,8 @@
 """One simulated world: the real core and the real exchange, joined by a link with latency, on one simulated clock.
 
 Real bytes pass both ways; only the websocket, the event loop and the wall clock are replaced. Time is integer
-nanoseconds since the epoch and moves from event to event, so half an hour of market passes in seconds and the same seed gives the same bytes.
+nanoseconds since the epoch and moves from event to event, so half an hour of market passes in seconds and the same seed
+gives the same bytes.
 """
 
 import heapq
