@@ -111,6 +111,7 @@ def test_the_floor_wins_over_the_ceiling_and_no_ceiling_is_none() -> None:
 def test_minimum_rounds_up_and_maximum_down() -> None:
     model = resolved(min_spread_ticks=3.2, max_spread_ticks=20.9)
     assert (model["min_spread_ticks"], model["max_spread_ticks"]) == (4, 20)
+    assert [resolved(level_spacing_ticks=n)["spacing_ticks"] for n in (0.0, 0.4, 7.4, 7.6)] == [1, 1, 7, 8]
     assert resolved(tick_usd=0.1, min_spread_ticks=3)["min_spread_ticks"] == 3  # 3 * 0.1 / 0.1 is above 3
 
 
@@ -177,7 +178,8 @@ def test_no_price_no_model(price: float) -> None:
 
 
 def test_intensity_may_be_missing_where_the_horizon_is_finite() -> None:
-    assert resolved(horizon_s=60.0, intensity=math.nan)["skew_per_sigma"] == 0.0
+    for intensity in (math.nan, 0.0):
+        assert resolved(horizon_s=60.0, intensity=intensity)["skew_per_sigma"] == 0.0
 
 
 CHANGES = {
