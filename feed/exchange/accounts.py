@@ -247,6 +247,16 @@ class Account:
         extra = (after - worst) / E8 * (listing.mark_e8 / E8) * rate
         return self.required() + extra <= usd(self.margin())
 
+    def risk_increasing(self) -> list["Order"]:
+        """Live orders that do more than reduce a position; what a margin breach deletes."""
+        orders = []
+        for order in self.orders.values():
+            held = self.position(order.listing).amount_e8
+            reduces = (held < 0) if order.buy else (held > 0)
+            if not reduces or order.remaining * order.listing.lot_e8 > abs(held):
+                orders.append(order)
+        return orders
+
     # --- how it is shown ------------------------------------------------------------------------------------------
 
     def portfolio(self) -> list[dict[str, Any]]:

@@ -329,7 +329,7 @@ class Exchange:
             if account.portfolio_feed is not None:
                 account.portfolio_feed.marked()
             if account.orders and self.options.margin_rate and account.required() > usd(account.margin()):
-                self.execution.cancel_all(list(account.orders.values()), "margin_breach")
+                self.execution.cancel_all(account.risk_increasing(), "margin_breach")
         self.at(now_ns + TICK_NS, self._tick)
 
     def _store(self, now_ns: int) -> None:

@@ -365,7 +365,7 @@ class BookFeed(Feed):
     def _view(self, buy: bool) -> Levels:
         group = self.group_ticks
         view: Levels = {}
-        for level in self.listing.book.side(buy, self.count if group == 1 else None):
+        for level in self.listing.book.walk(buy):
             ticks = level.price // group * group if buy else -(-level.price // group) * group
             if ticks not in view and len(view) == self.count:
                 break

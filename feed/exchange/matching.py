@@ -5,6 +5,7 @@ happening at the touch costs O(1).
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from typing import NamedTuple
 
 
@@ -71,6 +72,12 @@ class Book:
         levels = self.levels[buy]
         chosen = keys[::-1] if count is None else keys[: -count - 1 : -1]
         return [levels[key] for key in chosen] if buy else [levels[-key] for key in chosen]
+
+    def walk(self, buy: bool) -> Iterator[Level]:
+        """Levels of a side, best first, one at a time; the book must not change meanwhile."""
+        levels = self.levels[buy]
+        for key in reversed(self.keys[buy]):
+            yield levels[key if buy else -key]
 
     def crosses(self, buy: bool, price: int) -> bool:
         """Whether an order at ``price`` would trade at once."""
@@ -152,7 +159,7 @@ class Book:
 
     def meets(self, buy: bool, limit: int, lots: int, owner: object) -> bool:
         """Whether taking ``lots`` at ``limit`` would reach an order of ``owner``."""
-        for level in self.side(not buy):
+        for level in self.walk(not buy):
             if (level.price > limit) if buy else (level.price < limit):
                 return False
             order = level.head
@@ -169,7 +176,7 @@ class Book:
         """Average price of taking ``lots`` from the side a buyer (seller) hits; None when it does not hold so much."""
         left = lots
         value = 0
-        for level in self.side(not buy):
+        for level in self.walk(not buy):
             traded = min(left, level.lots)
             value += traded * level.price
             left -= traded

@@ -142,9 +142,10 @@ def _replace(
             continue
         good: list[tuple[int, int]] = []
         failed = 0
+        affordable = _affordable(session, listing, buy)
         for price_e8, amount_e8 in levels:
             try:
-                good.append(_checked(session, listing, buy, price_e8, amount_e8))
+                good.append(_checked(session, listing, price_e8, amount_e8, affordable))
             except RequestError as error:
                 failed += 1
                 outcome.error(error, buy, price_e8, exchange.options.messages.get(error.code))
@@ -166,13 +167,20 @@ def _replace(
         outcome.side(max(1, count) if not failed else count, failed)
 
 
-def _checked(session: Connection, listing: Listing, buy: bool, price_e8: int, amount_e8: int) -> tuple[int, int]:
+def _affordable(session: Connection, listing: Listing, buy: bool) -> bool:
+    """Whether the margin carries one more quote of the group's largest size on a side."""
+    group = session.groups.get(listing.spec.product)
+    return group is None or session.owner().affords(listing, buy, group.quote_amount_e8)
+
+
+def _checked(session: Connection, listing: Listing, price_e8: int, amount_e8: int, affordable: bool) -> tuple[int, int]:
+    """One level in ticks and lots. Raises RequestError for what is wrong with it."""
     ticks = ticks_of(listing, price_e8)
     lots = lots_of(listing, amount_e8)
     group = _group(session, listing)
     if amount_e8 > group.quote_amount_e8:
         raise RequestError(Code.QUOTE_EXCEEDS_PROT_GROUP)
-    if not session.owner().affords(listing, buy, group.quote_amount_e8):
+    if not affordable:
         raise RequestError(Code.INSUFFICIENT_MARGIN)
     return ticks, lots
 

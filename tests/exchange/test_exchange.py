@@ -156,10 +156,10 @@ NASTY = st.recursive(
 )
 NAMES = [
     "instrument_name", "amount", "price", "order_type", "time_in_force", "client_order_id", "order_id", "label",
-    "post_only", "reject_post_only", "reduce_only", "collar", "stp_level", "stp_action", "direction",
-    "legs", "quotes", "product",
-    "trade_amount", "quote_amount", "channels", "timeout_secs", "token", "account", "limit", "time_low", "time_high",
-    "bookmark", "sort", "instrument_names", "underlying", "from", "to", "resolution", "index_name", "expiry_date",
+    "post_only", "reject_post_only", "reduce_only", "collar", "stp_level", "stp_action", "direction", "legs", "quotes",
+    "product", "trade_amount", "quote_amount", "channels", "timeout_secs", "token", "account", "limit", "time_low",
+    "time_high", "bookmark", "sort", "instrument_names", "underlying", "from", "to", "resolution", "index_name",
+    "expiry_date",
 ]  # fmt: skip
 
 

@@ -269,8 +269,11 @@ def test_margin_refuses_risk_but_lets_risk_be_reduced(exchange, client):
 
 
 def test_falling_below_initial_margin_deletes_open_orders(exchange, client):
+    client.insert("buy", 78_010, 0.5)
     client.insert("buy", 77_900, 5)
+    client.insert("sell", 78_200, 0.5, client_order_id=1)
     client.call("private/subscribe", channels=["session.orders"])
     exchange.account("A123456789").balance = 0
     later(exchange, 1.5)
     assert client.got("session.orders")[-1][0]["delete_reason"] == "margin_breach"
+    assert [order["client_order_id"] for order in client.call("private/open_orders")] == [1]
