@@ -50,7 +50,7 @@ def skew_and_half(market: Record, model: Record) -> tuple[float, float]:
         skew = model.inventory_weight * inventory * unit
         if drift != 0.0 and model.gamma > 0.0:
             skew -= drift * model.skew_per_sigma / (model.gamma * sigma)
-    return skew, model.liquidity_usd + 0.5 * unit
+    return skew, model.liquidity_usd + 0.5 * model.order_contracts * unit
 
 
 @kernel(i4(market_record, model_record))

@@ -54,6 +54,7 @@ cdef struct Model:
     double horizon_s
     double inventory_weight
     double inventory_target
+    double order_contracts    # size that one fill trades: the first level (stationary quotes), 1 (finite horizon, as in the paper)
     double liquidity_usd      # (1/gamma) ln(1 + gamma/k)
     double skew_per_sigma     # GLFT: sqrt(gamma/(2kA) (1+gamma/k)^(1+k/gamma)), USD per contract per unit sigma
     double half_min_usd       # floors and ceilings of the half-spread

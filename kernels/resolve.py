@@ -8,7 +8,7 @@ kappa_per_bp 1e4/price.
 import math
 
 from kernels.avellaneda import liquidity_usd
-from kernels.glft import skew_per_sigma
+from kernels.glft import coefficients
 from kernels.kernel import Record, f8, i4, i8, kernel, model_record, settings_record
 
 LEVELS_MAX = 10  # length of the record's arrays
@@ -77,8 +77,16 @@ def _resolve_risk(settings: Record, price_usd: float, model: Record) -> int:
     model.inventory_weight = given(settings.inventory_weight, 1.0)
     model.inventory_target = given(settings.inventory_target, 0.0)
     model.max_position = settings.max_position
+    model.order_contracts = 1.0
     model.liquidity_usd = liquidity_usd(gamma, kappa)
-    model.skew_per_sigma = skew_per_sigma(gamma, kappa, settings.intensity) if settings.intensity > 0.0 else 0.0
+    model.skew_per_sigma = 0.0
+    if math.isinf(settings.horizon_s):
+        # Fills come in orders, not in contracts: with the size of one the quotes are the same for a coin at any price.
+        size = given(settings.base_size, settings.size_usd / price_usd)
+        if not (0.0 < size < math.inf):
+            return BAD_SIZE
+        model.order_contracts = size
+        model.liquidity_usd, model.skew_per_sigma = coefficients(gamma, gamma, kappa, settings.intensity, size)
     model.volatility_multiple = given(settings.volatility_multiple, 0.0)
     total = model.liquidity_usd + model.skew_per_sigma + model.inventory_weight + model.inventory_target
     return OK if -math.inf < total + model.volatility_multiple < math.inf else NOT_FINITE

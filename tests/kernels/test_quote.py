@@ -51,7 +51,7 @@ def test_distances_are_the_papers(horizon: float, lots: int, sigma: float, drift
     target = quoted(market(sigma=sigma, lots=lots, drift_usd_s=drift), model)
     q = lots * 0.001
     if math.isinf(horizon):
-        bid, ask = glft.distances(q, 0.1, 1.5, 0.9, sigma, drift, 0.0, 1.0)
+        bid, ask = glft.distances(q, 0.1, 1.5, 0.9, sigma, drift, 0.0, 0.3)
     else:
         bid, ask = avellaneda.distances(q, 0.1, 1.5, sigma, horizon)
         bid, ask = bid - drift * horizon, ask + drift * horizon
@@ -110,9 +110,10 @@ def test_against_the_slow_twin(
         ),
         model,
     )
-    root = sigma * math.sqrt(0.1 / (2 * 1.5 * 0.9) * (1 + 0.1 / 1.5) ** (1 + 1.5 / 0.1))
+    size = 0.3 if math.isinf(horizon) else 1.0
+    root = sigma * math.sqrt(0.1 / (2 * 1.5 * 0.9 * size) * (1 + 0.1 * size / 1.5) ** (1 + 1.5 / (0.1 * size)))
     unit = root if math.isinf(horizon) else 0.1 * sigma**2 * horizon
-    half = min(max(math.log(1 + 0.1 / 1.5) / 0.1 + unit / 2, 0.5 * sigma, 0.75), 5.0)
+    half = min(max(math.log(1 + 0.1 * size / 1.5) / (0.1 * size) + size * unit / 2, 0.5 * sigma, 0.75), 5.0)
     centre = fair - weight * (lots * 0.001 - aim) * unit
     low, high = Fraction(centre - half) * 2, Fraction(centre + half) * 2
     for edge in (low, high, (low + high) / 2, (low - math.floor(low)) - (math.ceil(high) - high)):
@@ -230,7 +231,7 @@ def test_long_positions_lower_both_quotes_once() -> None:
     model = resolved(inventory_weight=0.5, inventory_target=2.0, **WIDE)
     flat, long = (quoted(market(lots=lots), model) for lots in (2000, 3000))
     assert flat["reservation_usd"] == 60_000.0
-    unit = 4.0 * glft.skew_per_sigma(0.1, 1.5, 0.9)
+    unit = 4.0 * glft.coefficients(0.1, 0.1, 1.5, 0.9, 0.3)[1]
     assert long["skew_usd"] == pytest.approx(0.5 * unit, rel=1e-12)
     assert long["reservation_usd"] == pytest.approx(60_000.0 - 0.5 * unit, rel=1e-15)
 

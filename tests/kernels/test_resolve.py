@@ -50,8 +50,11 @@ def test_reference_settings() -> None:
     model = resolved()
     assert model["gamma"] == 0.1
     assert model["kappa"] == 1.5
-    assert model["liquidity_usd"] == avellaneda.liquidity_usd(0.1, 1.5)
-    assert model["skew_per_sigma"] == glft.skew_per_sigma(0.1, 1.5, 0.9)
+    assert (model["liquidity_usd"], model["skew_per_sigma"]) == glft.coefficients(0.1, 0.1, 1.5, 0.9, 0.3)
+    assert model["order_contracts"] == 0.3
+    finite = resolved(horizon_s=1.0)
+    assert finite["liquidity_usd"] == avellaneda.liquidity_usd(0.1, 1.5)
+    assert finite["order_contracts"] == 1.0
     assert (model["half_min_usd"], model["half_max_usd"]) == (0.75, 5.0)
     assert (model["min_spread_ticks"], model["max_spread_ticks"], model["spacing_ticks"]) == (3, 20, 8)
     assert model["level_lots"].tolist() == [300, 390, 540, 660, 840, 0, 0, 0, 0, 0]
@@ -168,6 +171,26 @@ def test_refusals_leave_a_model_that_cannot_quote(code: int, bad: dict[str, floa
     assert resolve.resolve(settings(**bad), 60_000.0, model) == code
     assert model["levels"] == 0
     assert model["resolved_at_usd"] == 0.0
+
+
+@given(st.floats(0.01, 1.0), st.floats(0.05, 5.0), st.floats(1e-4, 1e4))
+def test_settings_in_usd_mean_the_same_for_a_coin_at_any_price(risk: float, kappa_per_bp: float, c: float) -> None:
+    relative = {
+        "gamma": math.nan,
+        "kappa": math.nan,
+        "base_size": math.nan,
+        "size_usd": 3000.0,
+        "risk": risk,
+        "kappa_per_bp": kappa_per_bp,
+    }
+    one = resolved(1000.0, max_position=40.0, **relative)
+    other = resolved(1000.0 * c, tick_usd=0.5 * c, lot_contracts=0.001 / c, max_position=40.0 / c, **relative)
+    assert other["liquidity_usd"] == pytest.approx(c * one["liquidity_usd"], rel=1e-9)
+    # The skew of a full position, for a volatility that scales with the price.
+    assert other["skew_per_sigma"] * (c * 3.0) * (40.0 / c) == pytest.approx(
+        c * one["skew_per_sigma"] * 3.0 * 40.0, rel=1e-9
+    )
+    assert other["order_contracts"] == pytest.approx(one["order_contracts"] / c, rel=1e-9)
 
 
 @pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf])
