@@ -219,30 +219,35 @@ cdef Py_ssize_t parse_uint64(const char* text, const char* end, unsigned long lo
 
 cdef Py_ssize_t write_uint64(char* out, unsigned long long value) noexcept nogil:
     """Decimal digits of ``value`` (1 to 20 bytes) to ``out``; their number."""
-    cdef char reverse[20]
-    cdef Py_ssize_t at = 20
+    cdef Py_ssize_t size = 1
+    cdef Py_ssize_t at
     cdef uint64_t rest
+    while size < 20 and value >= POW10_INT[size]:
+        size += 1
+    at = size
     while value >= 100:
         rest = value // 100
         at -= 2
-        memcpy(&reverse[at], &PAIRS[2 * (value - rest * 100)], 2)
+        memcpy(out + at, &PAIRS[2 * (value - rest * 100)], 2)
         value = rest
     if value >= 10:
-        at -= 2
-        memcpy(&reverse[at], &PAIRS[2 * value], 2)
+        memcpy(out, &PAIRS[2 * value], 2)
     else:
-        at -= 1
-        reverse[at] = <char> (48 + value)
-    memcpy(out, &reverse[at], 20 - at)
-    return 20 - at
+        out[0] = <char> (48 + value)
+    return size
+
+
+cdef inline void write_four(char* out, uint64_t value) noexcept nogil:
+    """Four digits of a value below 10,000."""
+    memcpy(out, &PAIRS[2 * (value // 100)], 2)
+    memcpy(out + 2, &PAIRS[2 * (value % 100)], 2)
 
 
 cdef Py_ssize_t write_e8(char* out, int64_t value) noexcept nogil:
     """The shortest exact decimal text of ``value`` * 1e-8 to ``out`` (at most E8_TEXT_MAX bytes); its length."""
     cdef uint64_t magnitude = <uint64_t> value
-    cdef uint64_t fraction, pair
+    cdef uint64_t fraction
     cdef Py_ssize_t size = 0
-    cdef int i
     if value < 0:
         out[0] = c'-'
         size = 1
@@ -252,11 +257,11 @@ cdef Py_ssize_t write_e8(char* out, int64_t value) noexcept nogil:
     if fraction == 0:
         return size
     out[size] = c'.'
-    for i in range(4):
-        pair = fraction // 1000000
-        memcpy(out + size + 1 + 2 * i, &PAIRS[2 * pair], 2)
-        fraction = (fraction - pair * 1000000) * 100
-    size += 8
+    write_four(out + size + 1, fraction // 10000)
+    size += 4
+    if fraction % 10000:
+        write_four(out + size + 1, fraction % 10000)
+        size += 4
     while out[size] == c'0':
         size -= 1
     return size + 1
