@@ -3,16 +3,22 @@
 import re
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from engine.cli.exits import INTERRUPTED, OK, REFUSED, TEXT
 from engine.cli.options import configuration, loaded, print_json, refuse
+from engine.config import Loaded
 from engine.config_errors import ConfigRefused, Problem
 from engine.config_fees import all_fee_arithmetic
+from engine.live.local_exchange import LocalExchange
+from engine.live.status import StatusLine, summary
 from engine.live.tuning import Collector, Tuning
 from engine.plan_builder import network_of
+
+if TYPE_CHECKING:
+    from engine.live.app import Outcome
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -64,19 +70,7 @@ def command(as_json: bool, seconds: float | None, **options: Any) -> None:
     ]
     if problems:
         refuse(problems, as_json)
-    from engine.live.app import RunOptions, StartRefused, run
-    from engine.live.status import StatusLine, summary
-
-    line = StatusLine(sys.stderr)
-    try:
-        outcome = run(result, RunOptions(seconds, options["url"], _exchange_arguments(options), tuning), line)
-    except ConfigRefused as refused:
-        refuse(refused.problems, as_json)
-    except (StartRefused, OSError) as refused:
-        refuse([Problem("run", str(refused))], as_json)
-    except KeyboardInterrupt:
-        line.note("interrupted before anything was sent")
-        sys.exit(INTERRUPTED)
+    outcome = _run(result, tuning, seconds, options, as_json)
     if as_json:
         print_json(outcome.report)
     else:
@@ -85,6 +79,30 @@ def command(as_json: bool, seconds: float | None, **options: Any) -> None:
         click.echo(f"{outcome.report['reason']}: {outcome.report['detail']}", err=True)
     if outcome.status != OK:
         sys.exit(outcome.status)
+
+
+def _run(result: Loaded, tuning: Tuning, seconds: float | None, options: dict[str, Any], as_json: bool) -> "Outcome":
+    """Start the local exchange where one is wanted, then everything else beside it."""
+    line = StatusLine(sys.stderr)
+    exchange = None
+    try:
+        if network_of(result.config) == "local" and options["url"] is None:
+            exchange = LocalExchange(_exchange_arguments(options))
+        # Imported only now: the exchange starts while the kernels are loaded.
+        from engine.live.app import RunOptions, StartRefused, run
+
+        try:
+            return run(result, RunOptions(seconds, options["url"], exchange, tuning), line)
+        except ConfigRefused as refused:
+            refuse(refused.problems, as_json)
+        except (StartRefused, OSError) as refused:
+            refuse([Problem("run", str(refused))], as_json)
+    except KeyboardInterrupt:
+        line.note("interrupted before anything was sent")
+        sys.exit(INTERRUPTED)
+    finally:
+        if exchange is not None:
+            exchange.close()
 
 
 def _local_only(options: dict[str, Any], network: str) -> list[Problem]:

@@ -39,6 +39,7 @@ from feed.transport import WsSink
 from feed.venue import Network
 from kernels import compiled, selftest
 
+FIRST_LINE_S = 1.0
 PONG_SHARE = 0.5
 """A pong must come within this share of the interval of pings."""
 
@@ -51,11 +52,11 @@ class StartRefused(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What ``quoter run`` was told beside the configuration. ``exchange_arguments`` go to the local exchange."""
+    """What ``quoter run`` was told beside the configuration. ``exchange``: the local one that was started for it."""
 
     seconds: float | None = None
     url: str | None = None
-    exchange_arguments: tuple[str, ...] = ()
+    exchange: LocalExchange | None = None
     tuning: Tuning = field(default_factory=Tuning)
 
 
@@ -77,15 +78,15 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         log = stack.enter_context(opened(plan.log_file, plan.log_level, plan.log_bytes_max))
         credentials = _credentials(plan)
         addresses = _kernels()
-        url, exchange = _address(plan, options, stack)
+        url = _address(plan, options)
         for missing in before_start(options.tuning):
             line.note(f"note: {missing}")
             log.warning("tuning", extra={"fields": {"missing": missing}})
         latency = Latency()
-        core = Core(core_plan(_quoting(loaded, exchange)), addresses)
+        core = Core(core_plan(_quoting(loaded, options.exchange)), addresses)
         labels: dict[str, Any] = {"network": plan.network, "quote_mode": core.plan.mode}
-        if exchange is not None:
-            labels["exchange_pid"] = exchange.pid
+        if options.exchange is not None:
+            labels["exchange_pid"] = options.exchange.pid
         session = LiveLoop(
             core,
             _connector(core, url, plan, latency),
@@ -136,7 +137,7 @@ async def _attended(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, session.stop)
-    shower = loop.create_task(_show(line, report))
+    shower = loop.create_task(_show(session, line, report))
     try:
         return await session.run(seconds)
     finally:
@@ -145,10 +146,11 @@ async def _attended(
         line.end()
 
 
-async def _show(line: StatusLine, report: Callable[[], dict[str, Any]]) -> None:
-    while True:
-        await asyncio.sleep(line.interval_s)
+async def _show(session: LiveLoop, line: StatusLine, report: Callable[[], dict[str, Any]]) -> None:
+    await asyncio.sleep(min(line.interval_s, FIRST_LINE_S))
+    while not session.ending:
         line.show(status_line(report()))
+        await asyncio.sleep(line.interval_s)
 
 
 def _credentials(plan: LivePlan) -> Credentials:
@@ -167,22 +169,19 @@ def _kernels() -> compiled.Addresses:
     return compiled.addresses()
 
 
-def _address(plan: LivePlan, options: RunOptions, stack: ExitStack) -> tuple[str, LocalExchange | None]:
-    """Where to connect; starts the local exchange where there is none."""
-    if options.url is not None:
+def _address(plan: LivePlan, options: RunOptions) -> str:
+    """Where to connect; waits for the local exchange where one was started."""
+    if options.exchange is not None:
         try:
-            check_address(options.url, None)
-        except ValueError as error:
-            raise StartRefused(f"--url: {error}") from None
-        return options.url, None
-    if plan.network != "local":
-        return URLS[plan.network], None
+            return options.exchange.url
+        except ExchangeFailed as failed:
+            raise StartRefused(str(failed)) from None
+    url = URLS[plan.network] if options.url is None else options.url
     try:
-        exchange = LocalExchange(options.exchange_arguments)
-    except ExchangeFailed as failed:
-        raise StartRefused(str(failed)) from None
-    stack.callback(exchange.close)
-    return exchange.url, exchange
+        check_address(url, None)
+    except ValueError as error:
+        raise StartRefused(f"--url: {error}") from None
+    return url
 
 
 def _quoting(loaded: Loaded, exchange: LocalExchange | None) -> Config:

@@ -8,10 +8,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 START_S_MAX = 20.0
-END_S_MAX = 3.0
+END_S_MAX = 1.5
 
 
 class ExchangeFailed(RuntimeError):
@@ -32,7 +33,11 @@ class LocalExchange:
         self._child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True
         )
-        self.description = self._first_line()
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What it says when it listens: url, instruments, recorded. Waits for it; raises ``ExchangeFailed``."""
+        return self._first_line()
 
     @property
     def url(self) -> str:

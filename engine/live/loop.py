@@ -182,9 +182,14 @@ class LiveLoop:
             cause = Cause.ABORTED
         return Ending(cause, self._detail, self._connections > 0, clean, mode)
 
+    @property
+    def ending(self) -> bool:
+        """Whether the end has begun."""
+        return self._ended is not None and self._ended.done()
+
     def stop(self) -> None:
         """Stop in order: cancel everything, prove it, close. A second call drops the connection and ends at once."""
-        if self._ended is not None and self._ended.done():
+        if self.ending:
             self._aborted = True
             self._abort("aborted by the operator")
         else:

@@ -101,13 +101,49 @@ def test_ctrl_c_ends_with_a_summary_and_no_order_left(tmp_path: Path) -> None:
     assert "PRIVATE" not in log.read_text()
 
 
-def test_a_lost_exchange_is_tried_again_and_then_given_up() -> None:
-    process = quoter("--for", "30s", "--json", "--set", "connection.max_reconnect_attempts=2")
+def child_of(process: "subprocess.Popen[str]") -> int:
+    """The local exchange of a run that has shown its first status line."""
     assert process.stderr is not None
     process.stderr.readline()
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    for child in children:
-        os.kill(int(child), signal.SIGKILL)
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return int(child)
+
+
+def test_a_second_ctrl_c_ends_at_once() -> None:
+    process = quoter("--set", "connection.stop_timeout=60", "--set", "connection.reply_timeout=60")
+    child = child_of(process)
+    os.kill(child, signal.SIGSTOP)  # the stop is not answered
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    status, out, _ = finished(process, 10)
+    assert status == 130
+    assert "ORDERS MAY BE LEFT" in out
+    assert gone(child)
+
+
+def test_a_venue_that_is_silent_at_the_end_is_status_1() -> None:
+    process = quoter("--json", "--set", "connection.stop_timeout=0.5")
+    child = child_of(process)
+    os.kill(child, signal.SIGSTOP)
+    process.send_signal(signal.SIGTERM)
+    status, out, _ = finished(process, 15)
+    assert status == 1
+    assert json.loads(out)["orders_left"] != 0
+
+
+def test_a_killed_quoter_leaves_no_process() -> None:
+    process = quoter()
+    child = child_of(process)
+    process.kill()
+    finished(process)
+    assert gone(child)
+
+
+def test_a_lost_exchange_is_tried_again_and_then_given_up() -> None:
+    process = quoter("--for", "30s", "--json", "--set", "connection.max_reconnect_attempts=2")
+    os.kill(child_of(process), signal.SIGKILL)
     status, out, _ = finished(process)
     assert status == 3
     assert json.loads(out)["reason"] == "unreachable"

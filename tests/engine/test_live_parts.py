@@ -156,7 +156,7 @@ def test_host_facts_are_read() -> None:
 
 def test_an_exchange_that_does_not_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(ExchangeFailed, match=r"did not start: .*no-such"):
-        LocalExchange(["--market", str(tmp_path / "no-such")])
+        _ = LocalExchange(["--market", str(tmp_path / "no-such")]).url
 
 
 def test_a_child_ends_when_its_parent_is_killed() -> None:
