@@ -13,6 +13,7 @@ cdef class WsSink(Sink):
     cdef WSTransport transport        # None: not connected
     cdef readonly Histogram tick_to_quote
     cdef int64_t batch_ns             # when the batch in hand was read; 0: none is in hand
+    cdef readonly str reason          # why ``close`` was called; empty: it was not
     cdef readonly bint paused         # the write buffer is over its bound
     cdef readonly int64_t writes
     cdef readonly int64_t refused

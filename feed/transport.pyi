@@ -13,6 +13,7 @@ def abort(transport: WSTransport) -> None: ...
 
 class WsSink(Sink):
     tick_to_quote: Histogram
+    reason: str
     paused: bool
     writes: int
     refused: int

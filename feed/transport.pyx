@@ -72,6 +72,7 @@ cdef class WsSink(Sink):
 
     def __cinit__(self, Histogram tick_to_quote=None):
         self.tick_to_quote = Histogram() if tick_to_quote is None else tick_to_quote
+        self.reason = ""
 
     cdef int write_c(self, char* text, Py_ssize_t size) noexcept:
         if (self.transport is None or self.paused or self.transport.is_disconnected
@@ -94,6 +95,7 @@ cdef class WsSink(Sink):
     cpdef close(self, str reason):
         """Drop the connection now, without waiting for the peer: the venue then cancels what the session left."""
         if self.transport is not None:
+            self.reason = self.reason or reason
             abort(self.transport)
 
 
@@ -119,6 +121,7 @@ cdef class Listener(WSListener):
         self.transport = transport
         self.sink.transport = transport
         self.sink.paused = False
+        self.sink.reason = ""
         self.last_read_ns = clock_ns()
         self.handler.on_connected(self.last_read_ns)
 
@@ -192,8 +195,8 @@ cdef class Listener(WSListener):
     def why(self):
         """The reason of the end, in words."""
         handshake = self.transport.close_handshake
-        if self.reason:
-            return self.reason
+        if self.reason or self.sink.reason:
+            return self.reason or self.sink.reason
         if self.rules.peer_code:
             return f"the peer closed with {self.rules.peer_code}: {self.rules.reason}"
         if handshake is not None and handshake.sent is not None:

@@ -291,6 +291,23 @@ def test_aborting_is_seen_at_once(run):
     run(work())
 
 
+def test_a_sink_that_gives_up_tells_why(run):
+    async def work() -> None:
+        handler, sink = Recorder(), WsSink()
+        sink.close("there is nothing to close")
+        async with RawServer(forever) as server:
+            for _ in range(2):
+                connection = await connect(handler, server.url, sink=sink)
+                sink.close("the way out is stuck")
+                sink.close("again")
+                assert await connection.wait_closed() == "the way out is stuck"
+            connection = await connect(handler, server.url, sink=sink)
+            connection.abort("enough")
+            assert await connection.wait_closed() == "enough"
+
+    run(work())
+
+
 def test_closing_in_order_still_delivers(run):
     async def script(peer: Peer) -> None:
         assert (await peer.read_until(CLOSE))[:2] == b"\x03\xe8"
