@@ -143,7 +143,7 @@ def test_against_the_slow_twin(
 def test_mirrored_input_gives_mirrored_quotes(
     lots: int, sigma: float, offset: int, drift: float, buy: int, sell: int
 ) -> None:
-    model = resolved(horizon_s=20.0, max_spread_ticks=21)
+    model = resolved(horizon_s=5.0, max_spread_ticks=21)
     axis = 2 * 120_000
     book = {"bid_ticks": 119_998, "bid_lots": 3, "ask_ticks": 120_001, "ask_lots": 4}
     mirrored_book = {"bid_ticks": axis - 120_001, "bid_lots": 4, "ask_ticks": axis - 119_998, "ask_lots": 3}
