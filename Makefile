@@ -36,7 +36,7 @@ lint: all
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/cython-lint $(CYTHON)
+	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint $(CYTHON)
 
 # Ratios to references measured in the same run, against the committed baseline.
 bench: all
