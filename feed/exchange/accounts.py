@@ -247,6 +247,12 @@ class Account:
         extra = (after - worst) / E8 * (listing.mark_e8 / E8) * rate
         return self.required() + extra <= usd(self.margin())
 
+    def in_liquidation(self) -> bool:
+        """Whether equity is below the maintenance margin of what is held."""
+        rate = self.options.margin_rate * self.options.maintenance
+        held = sum(abs(p.amount_e8) / E8 * (p.listing.mark_e8 / E8) for p in self.positions.values())
+        return held > 0 and usd(self.margin()) < held * rate
+
     def risk_increasing(self) -> list["Order"]:
         """Live orders that do more than reduce a position; what a margin breach deletes."""
         orders = []

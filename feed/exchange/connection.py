@@ -47,6 +47,7 @@ class Connection:
         self.persistent = True
         self.timeout_ns = 0
         self.heard_ns = now_ns
+        self.asked_ns = now_ns
         self.open = True
         self.messages = Throttle(options.message_rate_persistent, options.throttle_penalty_ns, fixed)
         self.cancels = Throttle(options.cancel_rate, options.throttle_penalty_ns, fixed)
@@ -60,6 +61,8 @@ class Connection:
         self.updates: list[tuple[Order, bytes]] = []
         self.protection_rows: list[dict[str, Any]] = []
         self.held: list[bytes] | None = None
+        if options.idle_timeout_ns:
+            exchange.at(now_ns + options.idle_timeout_ns, self._watch_idle)
 
     # --- in -------------------------------------------------------------------------------------------------------
 
@@ -95,6 +98,7 @@ class Connection:
             if not isinstance(params, dict):
                 raise bad("missing field `params`")
             result = handler(self, params)
+            self.asked_ns = now_ns
             reply = b'{"id":' + echo + b',"result":' + result + b"}"
         except RequestError as error:
             reply = self._refusal(echo, error)
@@ -140,9 +144,7 @@ class Connection:
                 if account.orders_feed is not None:
                     account.orders_feed.push(rows)
                 if account.persistent_feed is not None:
-                    persistent = [raw for order, raw in updates if order.persistent]
-                    if persistent:
-                        account.persistent_feed.push(persistent)
+                    account.persistent_feed.push([raw for order, raw in updates if order.persistent])
         if self.protection_rows:
             protection, self.protection_rows = self.protection_rows, []
             if self.protection_feed is not None:
@@ -239,6 +241,15 @@ class Connection:
             self.exchange.at(due_ns, self._watch)
         else:
             self.end(now_ns, CLOSE_POLICY, "no message within the timeout")
+
+    def _watch_idle(self, now_ns: int) -> None:
+        if not self.open or self.account is not None:
+            return
+        due_ns = (now_ns if self.feeds else self.asked_ns) + self.exchange.options.idle_timeout_ns
+        if due_ns > now_ns:
+            self.exchange.at(due_ns, self._watch_idle)
+        else:
+            self.end(now_ns, CLOSE_POLICY, "idle")
 
     def end(self, now_ns: int, code: int = 0, reason: str = "") -> None:
         """End the session; with a close code, the transport is told to close too."""

@@ -330,6 +330,8 @@ class Exchange:
                 account.portfolio_feed.marked()
             if account.orders and self.options.margin_rate and account.required() > usd(account.margin()):
                 self.execution.cancel_all(account.risk_increasing(), "margin_breach")
+            if self.options.margin_rate and account.in_liquidation():
+                self.execution.liquidate(account)
         self.at(now_ns + TICK_NS, self._tick)
 
     def _store(self, now_ns: int) -> None:

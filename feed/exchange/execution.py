@@ -8,13 +8,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feed.exchange.accounts import PPM, Account, Position, fee_cash, usd
+from feed.exchange.connection import Connection
 from feed.exchange.instruments import E8
 from feed.exchange.matching import Fill, Resting
 from feed.exchange.options import SECOND_NS
 from feed.exchange.orders import Order
+from feed.exchange.trading import collared
 
 if TYPE_CHECKING:
-    from feed.exchange.connection import Connection
     from feed.exchange.exchange import Exchange
     from feed.exchange.listed import Listing, Print
     from feed.exchange.protection import Group
@@ -45,6 +46,7 @@ class Execution:
         self.trades: deque[Trade] = deque(maxlen=exchange.options.history_limit)
         self.maker_ppm = round(exchange.options.maker_fee * PPM)
         self.taker_ppm = round(exchange.options.taker_fee * PPM)
+        self.liquidation_ppm = round(exchange.options.liquidation_fee * PPM)
         self.fees = 0
         self.crowd_orders: dict[int, tuple[Listing, Resting]] = {}
         self.touched: list[Listing] = []
@@ -186,7 +188,8 @@ class Execution:
         """Book every fill of one aggressor; reports the makers, returns the taker's fills as shown."""
         now_ns = self.exchange.now_ns
         time = now_ns / SECOND_NS
-        direction = "buy" if taker.buy else "sell"
+        named = taker.buy if self.options.trade_side == "aggressor" else not taker.buy
+        direction = "buy" if named else "sell"
         shown: list[dict[str, Any]] = []
         prints = self.prints.setdefault(listing.name, [])
         client = taker if isinstance(taker, Order) else None
@@ -231,7 +234,9 @@ class Execution:
         amount_e8 = lots * listing.lot_e8
         index_e8 = listing.underlying.index_e8
         ppm = self.maker_ppm if maker else self.taker_ppm
-        fee = fee_cash(index_e8, amount_e8, ppm)
+        liquidation = order.insert_reason == "liquidation"
+        extra = fee_cash(index_e8, amount_e8, self.liquidation_ppm) if liquidation else 0
+        fee = fee_cash(index_e8, amount_e8, ppm) + extra
         self.fees += fee
         position = account.position(listing)
         signed_e8 = amount_e8 if order.buy else -amount_e8
@@ -253,7 +258,7 @@ class Execution:
         }
         order.fills.append(fill)
         row: dict[str, Any] = {
-            "trade_type": "normal",
+            "trade_type": "liquidation" if liquidation else "normal",
             "trade_id": trade_id,
             "order_id": f"{order.id:016X}",
             "instrument_name": listing.name,
@@ -269,9 +274,11 @@ class Execution:
             row["position_pnl"] = usd(pnl)
         if carry:
             row["perpetual_funding_pnl"] = usd(carry)
-        row |= {"fee": usd(fee), "index": index_e8 / E8, "fee_rate": ppm / PPM, "fee_basis": index_e8 / E8}
+        row |= {"fee": usd(fee - extra), "index": index_e8 / E8, "fee_rate": ppm / PPM, "fee_basis": index_e8 / E8}
         if listing.perpetual:
             row["funding_mark"] = listing.funding_mark
+        if liquidation:
+            row["liquidation_fee"] = usd(extra)
         row["maker_taker"] = fill["maker_taker"]
         if order.client_id is not None:
             row["client_order_id"] = order.client_id
@@ -306,6 +313,24 @@ class Execution:
                 self.cancel(order, "immediate_cancel")
             elif allowed < order.remaining:
                 self.shrink(order, order.filled + allowed, "amend")
+
+    def liquidate(self, account: Account) -> None:
+        """Close positions at the market, within the collar; what finds no taker is tried again at the next mark."""
+        now_ns = self.exchange.now_ns
+        house = Connection(self.exchange, 0, lambda data: None, None, now_ns)
+        house.account = account
+        for position in list(account.positions.values()):
+            listing = position.listing
+            lots = abs(position.amount_e8) // listing.lot_e8
+            if not lots or not listing.active:
+                continue
+            buy = position.amount_e8 < 0
+            limit = collared(listing, buy, None, "clamp")
+            order = Order(self.new_id(), house, listing, buy, limit, lots, now_ns)
+            order.market = order.ioc = True
+            order.stp = False
+            order.insert_reason = "liquidation"
+            self.place(order, limit)
 
     # --- reporting ------------------------------------------------------------------------------------------------
 
@@ -355,7 +380,7 @@ class Execution:
             feed.moved(now_ns, prints)
         asks.clear()
         bids.clear()
-        if listing.top_feeds:
+        if listing.top_feeds and self.options.ticker_on_book:
             top = listing.touch()
             if top != listing.top:
                 listing.top = top

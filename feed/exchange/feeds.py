@@ -190,8 +190,12 @@ class OrdersFeed(Feed):
             connection.send(self.head + b"[" + b",".join(rows) + b'],"snapshot":true}')
 
     def push(self, rows: Sequence[bytes]) -> None:
-        """Publish encoded changes at once, in one list."""
-        self.send(self.head + b"[" + b",".join(rows) + b"]}")
+        """Publish encoded changes at once, in one list or one by one."""
+        if not self.exchange.options.updates_in_one_list:
+            for row in rows:
+                self.send(self.head + b"[" + row + b"]}")
+        elif rows:
+            self.send(self.head + b"[" + b",".join(rows) + b"]}")
 
 
 class PortfolioFeed(Feed):
@@ -310,6 +314,14 @@ class BookFeed(Feed):
         if prints:
             self.trades += prints
         self.changed(now_ns)
+
+    def publish(self, now_ns: int) -> None:
+        """Send trades and changes, together or apart."""
+        if self.trades and not self.exchange.options.trades_with_levels:
+            trades, self.trades = self.trades, []
+            shown = self._totals({"trades": [[*row[:4], False] for row in trades]})
+            self.send(self.head + orjson.dumps(shown) + b"}")
+        super().publish(now_ns)
 
     def payload(self) -> object | None:
         """Trades and level changes since the last message; None if nothing remains of them."""

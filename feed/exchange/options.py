@@ -26,6 +26,20 @@ class Options:
     """How a ticker shows a best price that does not exist."""
     empty_snapshots: bool = True
     """Send a snapshot notification even when there is nothing in it."""
+    updates_in_one_list: bool = True
+    """All order changes of one event share a notification; else one each."""
+    trades_with_levels: bool = True
+    """Trades and level changes of one event share a book message; else trades come first, in one of their own."""
+    trade_side: Literal["aggressor", "maker"] = "aggressor"
+    """Whose side a public trade names."""
+    ticker_on_book: bool = True
+    """Tickers follow the top of the book and trades; else only the mark, about once a second."""
+    binary_frames: bool = False
+    """Send binary frames instead of text frames."""
+    server_ping_ns: int = 0
+    """Interval of pings sent by the server; 0 for none."""
+    idle_timeout_ns: int = 0
+    """Close connections without login and subscriptions that make no valid request for so long; 0 for never."""
     messages: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     """Replacement texts by error code."""
     environment: Literal["production", "testnet"] = "testnet"
@@ -118,6 +132,10 @@ class Options:
     """Fee of the aggressor, of index × amount."""
     margin_rate: float = 0.25
     """Initial margin as a part of the notional of the worst-case position; 0 switches margin off."""
+    maintenance: float = 0.7
+    """Maintenance margin as a part of initial margin; below it positions are liquidated."""
+    liquidation_fee: float = 0.005
+    """Fee of a liquidation on top of the taker's, of index × amount."""
     mark_ema_weight: float = 2.0 / 31.0
     """Weight of the newest second in a mark's premium."""
     mark_depth: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"BTCUSD": 1.0, "ETHUSD": 20.0}))

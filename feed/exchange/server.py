@@ -53,6 +53,7 @@ class Session(WSListener):
         self.server = server
         self.connection: Connection | None = None
         self.transport: WSTransport | None = None
+        self.kind = WSMsgType.BINARY if server.exchange.options.binary_frames else WSMsgType.TEXT
         self.fragments = bytearray()
         self.fragmented = False
 
@@ -109,7 +110,7 @@ class Session(WSListener):
         transport = self.transport
         if transport is None or transport.is_disconnected:
             return
-        transport.send(WSMsgType.TEXT, data)
+        transport.send(self.kind, data)
         if transport.underlying_transport.get_write_buffer_size() > BACKLOG_BYTES_MAX:
             transport.disconnect(graceful=False)
 
@@ -133,6 +134,7 @@ class Server:
         self.certificate_pem = ""
         self.timer: asyncio.TimerHandle | None = None
         self.timer_due_ns = NEVER_NS
+        self.pinging: asyncio.TimerHandle | None = None
 
     def now_ns(self) -> int:
         """The wall clock at start, moved on by the monotonic one: it never steps."""
@@ -155,6 +157,13 @@ class Server:
         self.exchange.advance(self.now_ns())
         self.arm()
 
+    def ping(self) -> None:
+        """Ping every client, now and at the interval of the options."""
+        for session in self.sessions:
+            if session.transport is not None and not session.transport.is_disconnected:
+                session.transport.send_ping()
+        self.pinging = self.loop.call_later(self.exchange.options.server_ping_ns / 1e9, self.ping)
+
     async def close(self) -> None:
         """Stop listening, end every session, stop the clock."""
         if self.listening is not None:
@@ -165,8 +174,9 @@ class Server:
         for session in list(self.sessions):
             if session.transport is not None:
                 session.transport.disconnect(graceful=False)
-        if self.timer is not None:
-            self.timer.cancel()
+        for timer in (self.timer, self.pinging):
+            if timer is not None:
+                timer.cancel()
         self.timer_due_ns = -1
         if self.listening is not None:
             await self.listening.wait_closed()
@@ -203,6 +213,8 @@ async def serve(exchange: Exchange, host: str = "127.0.0.1", port: int = 0, tls:
     shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
     server.url = f"{'wss' if tls is not None else 'ws'}://{shown}:{bound[1]}{PATH}"
     server.arm()
+    if exchange.options.server_ping_ns:
+        server.ping()
     return server
 
 
