@@ -102,9 +102,11 @@ def test_ctrl_c_ends_with_a_summary_and_no_order_left(tmp_path: Path) -> None:
 
 
 def child_of(process: "subprocess.Popen[str]") -> int:
-    """The local exchange of a run that has shown its first status line."""
+    """The local exchange of a run that quotes, by its status line."""
     assert process.stderr is not None
-    process.stderr.readline()
+    while "quotes 0 " in (line := process.stderr.readline()):
+        continue
+    assert "quotes" in line
     (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return int(child)
 
