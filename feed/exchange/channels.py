@@ -90,7 +90,7 @@ class Channels:
                 on_private and not private(name) and not options.private_subscribe_public
             ):
                 continue
-            elif self._join(connection, name):
+            elif len(connection.feeds) < options.max_channels and self._join(connection, name):
                 accepted.append(name)
         if names and not accepted and options.subscribe_invalid == "error":
             raise RequestError(Code.UNKNOWN_INSTRUMENT)

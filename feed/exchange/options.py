@@ -52,6 +52,8 @@ class Options:
     """A subscribe call of which nothing is valid: an empty list, or error 5."""
     resubscribe: Literal["ignore", "error"] = "ignore"
     """Subscribing again: accepted without effect, or error 8 (unsubscribing what is not subscribed: error 9)."""
+    max_channels: int = 1000
+    """Channels of one connection; further ones are not accepted."""
     private_subscribe_public: bool = True
     """``private/subscribe`` accepts public channel names too."""
     initial_ticker: bool = True

@@ -123,6 +123,14 @@ def test_wrong_tokens_are_refused():
     assert client.call("public/login", token=good)
 
 
+def test_one_public_key_may_stand_for_every_name_and_names_may_share_an_account():
+    exchange = opened(public_keys={"*": public_pem()}, accounts={"K1": "A9", "K2": "A9"})
+    for kid, number in (("K1", "A9"), ("K2", "A9"), ("K3", "A3")):
+        result = Client(exchange, None).call("public/login", token=token(kid, exchange))
+        assert result == {"account_number": number}
+    assert len(exchange.account("A9").connections) == 2
+
+
 def test_unsigned_algorithms_are_refused_even_in_open_mode(exchange):
     import jwt
 
@@ -305,6 +313,22 @@ def test_resubscribing_is_a_switch(exchange):
     strict.call("private/subscribe", channels=["session.orders"])
     assert strict.fails("private/subscribe", channels=["session.orders"]) == 8
     assert strict.fails("unsubscribe", channels=["system"]) == 9
+
+
+def test_channels_of_a_connection_are_limited():
+    names = [f"book.{PERP}.none.{n}.raw" for n in range(1, 6)]
+    client = Client(opened(max_channels=3))
+    assert client.call("public/subscribe", channels=names) == names[:3]
+    assert client.call("unsubscribe", channels=names[:1]) == names[:1]
+    assert client.call("public/subscribe", channels=names[1:]) == names[1:4]
+
+
+def test_empty_snapshots_are_a_switch():
+    for sent in (True, False):
+        client = Client(opened(empty_snapshots=sent))
+        names = ["session.orders", "account.portfolio", f"recent_trades.{PERP}.single", "mm.rfqs"]
+        client.call("private/subscribe", channels=names)
+        assert [client.got(name) for name in names] == [[[]] if sent else []] * 4
 
 
 def test_unsubscribe_mixes_public_and_private_and_stops_the_flow(exchange):
