@@ -207,12 +207,15 @@ cdef class Outbox:
         return at_ns
 
     cdef bint stuck_c(self, int64_t now_ns) noexcept nogil:
-        return self.blocked_since_ns != NEVER and now_ns - self.blocked_since_ns > self.queue_age_max_ns
+        """Has the sink refused for too long, and was it tried lately?"""
+        return (self.blocked_since_ns != NEVER and now_ns - self.blocked_since_ns > self.queue_age_max_ns
+                and now_ns - self.retry_at_ns <= self.queue_age_max_ns)
 
     cdef bint write_c(self, int32_t priority, char* text, Py_ssize_t size, int64_t now_ns) noexcept:
         """Write one message and account for it. False: the sink takes nothing now, and ``text`` is as it was."""
         if self.sink.write_c(text, size) != 0:
-            if self.blocked_since_ns == NEVER:
+            # A refusal long after the last one begins a new blockage: what was in between nobody has seen.
+            if self.blocked_since_ns == NEVER or now_ns - self.retry_at_ns > self.queue_age_max_ns:
                 self.blocked_since_ns = now_ns
             self.retry_at_ns = now_ns + self.retry_ns
             return False
@@ -241,22 +244,23 @@ cdef class Outbox:
         return SUBMIT_QUEUED
 
     cdef int32_t submit_c(self, int32_t priority, char* text, Py_ssize_t size, int64_t now_ns) noexcept:
-        cdef Py_ssize_t waiting
-        if self.cancel_queue.count > 0:
+        cdef bint tried = self.cancel_queue.count > 0
+        if tried:
             self.drain_c(now_ns)
         if priority == PRIORITY_CANCEL:
             if self.cancel_queue.count == 0 and self.write_c(priority, text, size, now_ns):
                 return SUBMIT_SENT
             return self.enqueue_c(priority, text, size, now_ns)
         if priority == PRIORITY_OTHER:
-            waiting = self.cancel_queue.count + self.other_queue.count
-            if waiting == 0 and budget_next_c(&self.others, now_ns, 0) <= now_ns:
-                if self.write_c(priority, text, size, now_ns):
+            if self.cancel_queue.count + self.other_queue.count == 0:
+                if budget_next_c(&self.others, now_ns, 0) <= now_ns and self.write_c(priority, text, size, now_ns):
                     return SUBMIT_SENT
             return self.enqueue_c(priority, text, size, now_ns)
-        if self.admits_c(priority, now_ns) and self.write_c(priority, text, size, now_ns):
-            return SUBMIT_SENT
-        if self.stuck_c(now_ns):
+        if self.admits_c(priority, now_ns):
+            if self.write_c(priority, text, size, now_ns):
+                return SUBMIT_SENT
+            tried = True
+        if tried and self.stuck_c(now_ns):
             self.overflows += 1
             return SUBMIT_FULL
         self.refused += 1
@@ -285,7 +289,7 @@ cdef class Outbox:
                 break
             self.other_queue.pop_c()
             sent += 1
-        if self.stuck_c(now_ns):
+        if self.cancel_queue.count + self.other_queue.count > 0 and self.stuck_c(now_ns):
             self.overflows += 1
             return SUBMIT_FULL
         return sent

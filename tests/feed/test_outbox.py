@@ -218,6 +218,31 @@ def test_a_sink_that_stays_shut_gives_the_connection_up():
     assert outbox.submit(CANCEL, b"c", SECOND + 1) == FULL
 
 
+def test_a_blockage_that_has_passed_is_forgotten():
+    """A quote was refused once; much later the sink is open, or has only just shut again."""
+    sink, outbox = make(queue_age_max_ns=SECOND)
+    sink.blocked = True
+    assert outbox.submit(QUOTE, b"q", 0) == REFUSED
+    assert outbox.flush(3 * SECOND) == 0
+    assert outbox.submit(CANCEL, b"c", 3 * SECOND) == QUEUED
+    assert outbox.submit(QUOTE, b"q", 3 * SECOND) == REFUSED
+    assert outbox.flush(4 * SECOND) == 0
+    assert outbox.flush(4 * SECOND + 1) == FULL
+    sink.blocked = False
+    assert outbox.flush(5 * SECOND) == 1
+    outbox.on_throttled(5 * SECOND)
+    assert outbox.submit(QUOTE, b"q", 5 * SECOND) == REFUSED
+    assert outbox.submit(OTHER, b"o", 5 * SECOND) == SENT
+
+
+def test_quotes_alone_notice_a_sink_that_stays_shut():
+    sink, outbox = make(queue_age_max_ns=SECOND)
+    sink.blocked = True
+    codes = [outbox.submit(QUOTE, b"q", at * 10 * MS) for at in range(110)]
+    assert codes == [REFUSED] * 101 + [FULL] * 9
+    assert outbox.flush(1090 * MS) == 0, "nobody waits"
+
+
 def test_a_full_queue_gives_the_connection_up():
     sink, outbox = make(queue_bytes=1024)
     sink.blocked = True
