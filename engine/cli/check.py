@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -43,7 +44,7 @@ def command(price: float | None, tick: float | None, show_all: bool, as_json: bo
         "network": network_of(result.config),
         "instruments": instruments_of(result.config),
         "values": _values(result),
-        "fees": [_sums(s) for s in sums],
+        "fees": [_sums(s) | _previewed(result.config, s) for s in sums],
         "notes": _notes(result.config, sums),
         "key": key,
         "kernels": _kernels(),
@@ -84,6 +85,14 @@ def _sums(sums: FeeArithmetic) -> dict[str, Any]:
         "round_trip_usd"
     )
     return {name: getattr(sums, name) for name in names.split()}
+
+
+def _previewed(config: Config, sums: FeeArithmetic) -> dict[str, Any]:
+    """What the compiled model makes of it, as members and as a line."""
+    from engine.preview import preview
+
+    seen = preview(config, Reference(sums.price_usd, sums.tick_usd))
+    return {"model": None if isinstance(seen, str) else asdict(seen), "model_text": str(seen)}
 
 
 def _notes(config: Config, sums: list[FeeArithmetic]) -> list[str]:
@@ -132,8 +141,8 @@ def _show(report: dict[str, Any], show_all: bool) -> None:
 
 def _show_readiness(report: dict[str, Any], sums: list[FeeArithmetic]) -> None:
     click.echo("\nFees: what a fill keeps")
-    for s in sums:
-        click.echo(f"  {s}")
+    for s, row in zip(sums, report["fees"], strict=True):
+        click.echo(f"  {s}\n    {row['model_text']}")
     if not sums:
         click.echo("  give --price and --tick: the order of magnitude of these instruments is not known")
     key, kernels, host = report["key"], report["kernels"], report["host"]

@@ -1,0 +1,64 @@
+"""What the compiled model would quote at a reference price, before there is a market: for ``quoter check``."""
+
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+
+from engine.config_fees import BPS, Reference
+from engine.config_schema import Config
+from engine.plan_builder import settings_record, volatility_record
+from kernels import quote, resolve
+from kernels.records import MARKET, MODEL, TARGET
+
+PLENTY_LOTS = 1_000_000_000
+LOTS_A_LEVEL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The first level of a flat book at the default volatility, in bps of the price, and the lean of a full position.
+
+    ``edge_bps`` is what a fill keeps after the maker fee, ``round_trip_usd`` what buying and selling the first level
+    once keeps. ``lean_bps`` is the distance of the reservation price from the fair one at the position limit.
+    """
+
+    half_bps: float
+    edge_bps: float
+    round_trip_usd: float
+    lean_bps: float
+
+    def __str__(self) -> str:
+        """The numbers in one line."""
+        return (
+            f"the model at the default volatility: half-spread {self.half_bps:.2f} bps, "
+            f"edge {self.edge_bps:.2f} bps a fill and {self.round_trip_usd:.2f} USD a round trip; leans {self.lean_bps:.1f} bps at the position limit"
+        )
+
+
+def preview(config: Config, reference: Reference) -> Preview | str:
+    """Run the compiled ``resolve`` and ``quote`` once flat and once at the limit; a text when the model refuses."""
+    price_usd = reference.price_usd
+    settings = settings_record(config)
+    a = config.trading_strategy.avellaneda
+    size = (a.size_usd / price_usd if a.base_size is None else a.base_size) * a.size_multipliers[0]
+    settings["tick_usd"], settings["lot_contracts"], settings["min_lots"] = reference.tick_usd, size / LOTS_A_LEVEL, 1
+    if isnan(settings["max_position"][0]):
+        settings["max_position"] = min(config.risk.max_position_usd, config.risk.max_notional) / price_usd
+    model = np.zeros(1, MODEL)
+    if (code := resolve.resolve(settings[0], price_usd, model[0])) != resolve.OK:
+        return f"the model refuses these settings (code {code} of kernels.resolve)"
+    market, target = np.zeros(1, MARKET), np.zeros(1, TARGET)
+    market["buy_capacity_lots"] = market["sell_capacity_lots"] = PLENTY_LOTS
+    market["fair_usd"] = market["mark_usd"] = market["index_usd"] = price_usd
+    market["sigma_usd"] = volatility_record(config)["default_rate"] * price_usd
+    market["position_lots"] = round(a.inventory_target / model["lot_contracts"][0])
+    if (code := quote.quote(market[0], model[0], target[0])) != quote.OK or not target["bid_count"][0]:
+        return f"the model does not quote: {quote.REASONS[code]}"
+    ticks = float(target["ask_ticks"][0][0] - target["bid_ticks"][0][0])
+    half_bps = ticks * reference.tick_usd / 2 / price_usd / BPS
+    edge_bps = half_bps - config.trading_fees.maker_fee_rate / BPS
+    market["position_lots"] = round(model["max_position"][0] / model["lot_contracts"][0])
+    quote.quote(market[0], model[0], target[0])
+    lean_bps = (price_usd - float(target["reservation_usd"][0])) / price_usd / BPS
+    return Preview(half_bps, edge_bps, 2 * edge_bps * BPS * size * price_usd, lean_bps)
