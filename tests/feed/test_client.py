@@ -1,6 +1,7 @@
 """``ThalexClient`` against the local exchange: the whole way, on real sockets."""
 
 import asyncio
+import runpy
 from collections.abc import Awaitable, Callable
 from random import Random
 
@@ -16,6 +17,7 @@ from feed.exchange.server import Server, serve
 from feed.venue import Action
 from tests.exchange.scripted import PERP, ScriptedMarket
 from tests.feed.raw_server import wait_for
+from tests.shared import ROOT
 
 KEY = throwaway_key("K1")
 QUICK = BackoffSettings(first_ns=20_000_000, cap_ns=50_000_000)
@@ -266,3 +268,20 @@ def test_pipelined_requests_find_their_answers(run):
             await waiting
 
     with_client(run, work)
+
+
+def test_the_example_quotes_and_leaves_nothing(run, capsys):
+    example = runpy.run_path(str(ROOT / "examples" / "client.py"))
+
+    async def whole() -> None:
+        exchange = Exchange(ScriptedMarket(depth=5))
+        server = await serve(exchange)
+        try:
+            await example["main"](server.url, KEY, seconds=0.5)
+            (account,) = exchange.accounts
+            assert exchange.open_orders(account) == []
+        finally:
+            await server.close()
+
+    run(whole())
+    assert "77975 / 78025: 2 accepted, 0 refused" in capsys.readouterr().out
