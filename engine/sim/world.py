@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from engine.core.plan import CorePlan
 from engine.core.step import Core
+from engine.sim.tape import Act, Tape
 from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
 from feed.frames import ListSink
@@ -33,6 +34,7 @@ class World:
     """A core connected to an exchange.
 
     ``token``: called with epoch seconds for each login. ``on_outbound``: sees every request text with its send time.
+    ``tape``: gets every input of the core. ``reads``: cuts what arrives at one instant into reads; one by default.
     """
 
     plan: CorePlan
@@ -41,6 +43,8 @@ class World:
     now_ns: int
     link: Link = field(default_factory=Link)
     on_outbound: Callable[[int, bytes], None] | None = None
+    tape: Tape | None = None
+    reads: Callable[[list[bytes]], list[list[bytes]]] = lambda messages: [messages]
     core: Core = field(init=False)
     sink: ListSink = field(init=False)
     steps: int = 0
@@ -70,9 +74,10 @@ class World:
 
         def closed(code: int, reason: str) -> None:
             if generation == self.generation:
-                self.core.on_disconnected(self.now_ns, f"{code} {reason}")
+                self._disconnected(f"{code} {reason}")
 
         self._connection = self.exchange.connect(send, self.now_ns, close=closed)
+        self._note(Act.CONNECTED)
         self.core.on_connected(self.now_ns)
         self.flush()
 
@@ -82,6 +87,20 @@ class World:
         self._inbound.clear()
         self.sink.sent.clear()
         self._connection.disconnect(self.now_ns)
+        self._disconnected(reason)
+
+    def operator(self, act: str) -> None:
+        """An act of the operator, and what the core sends because of it."""
+        self._note(Act.OPERATOR, act.encode())
+        self.core.operator(act, self.now_ns)
+        self.flush()
+
+    def _note(self, act: Act, data: bytes = b"", last: bool = True) -> None:
+        if self.tape is not None:
+            self.tape.record(act, self.now_ns, data, last)
+
+    def _disconnected(self, reason: str) -> None:
+        self._note(Act.DISCONNECTED, reason.encode())
         self.core.on_disconnected(self.now_ns, reason)
 
     def _at(self, time_ns: int, act: Callable[[], None]) -> None:
@@ -100,14 +119,19 @@ class World:
         del self._inbound[: len(due)]
         if self.mute:
             return
-        for i, data in enumerate(due):
-            self.core.on_message(data, self.now_ns, i == len(due) - 1)
+        for read in self.reads(due):
+            for i, data in enumerate(read):
+                last = i == len(read) - 1
+                self._note(Act.MESSAGE, data, last)
+                self.core.on_message(data, self.now_ns, last)
         self.flush()
 
     def flush(self) -> None:
         """After a call of the core: whatever the core wrote is on its way; a login token is made when asked for."""
         if self.core.wants_token:
-            self.core.provide_token(self.token(self.now_ns / 1e9), self.now_ns)
+            token = self.token(self.now_ns / 1e9)
+            self._note(Act.TOKEN, token.encode())
+            self.core.provide_token(token, self.now_ns)
         sent, self.sink.sent = self.sink.sent, []
         if not sent:
             return
@@ -145,6 +169,7 @@ class World:
             elif next_ns == next_act_ns:
                 heapq.heappop(self._heap)[2]()
             else:
+                self._note(Act.TIMER)
                 self.core.on_timer(self.now_ns)
                 self.flush()
             if (self.core.wants_close or self.core.fatal) and not self.mute:

@@ -1,0 +1,63 @@
+"""A tape of a session drives another core to the same bytes."""
+
+import hashlib
+
+import pytest
+
+from engine.core.step import Core
+from engine.sim.tape import Act, Tape, replay
+from engine.sim.world import World
+from feed.auth import throwaway_key
+from feed.exchange.exchange import Exchange
+from feed.exchange.listing import default_instruments
+from feed.exchange.seeded import SeededMarket
+from feed.frames import ListSink
+from kernels.compiled import addresses
+from tests.engine.simulated import SECOND_NS, START_NS, plan, run
+
+
+def recorded(mode: str) -> tuple[World, Tape, bytes]:
+    """A session with fills, a halt, a lost connection and a stop: its tape, and a hash of what was sent."""
+    told, tape, sent = plan(mode=mode), Tape(), hashlib.sha256()
+    listed = [i for i in default_instruments(START_NS) if i.name in told.instruments]
+    exchange = Exchange(SeededMarket(listed, 2), seed=2)
+    w = World(told, exchange, throwaway_key().token, START_NS, tape=tape, on_outbound=lambda _, text: sent.update(text))
+    run(w, 20)
+    w.operator("halt")
+    run(w, 2)
+    w.operator("resume")
+    run(w, 5)
+    w.cut("a test")
+    w.now_ns += 10 * SECOND_NS
+    exchange.advance(w.now_ns)
+    w.reconnect()
+    run(w, 10)
+    w.operator("stop")
+    run(w, 1)
+    return w, tape, sent.digest()
+
+
+@pytest.mark.parametrize("mode", ["mass_quote", "orders"])
+def test_a_fresh_core_sends_the_same_bytes(mode: str) -> None:
+    w, tape, expected = recorded(mode)
+    core, sink, sent = Core(w.plan, addresses()), ListSink(), hashlib.sha256()
+    core.attach(sink)
+    replay(tape, core)
+    for text in sink.sent:
+        sent.update(text)
+    assert len(sink.sent) > 50
+    assert sent.digest() == expected
+    assert core.status() == w.core.status()
+    assert {entry.act for entry in tape.inputs} == set(Act)
+
+
+def test_another_time_gives_other_bytes() -> None:
+    """The times on the tape are inputs: shown by what happens without them."""
+    w, tape, expected = recorded("mass_quote")
+    late = Tape([entry._replace(now_ns=entry.now_ns + i * 1_000_000) for i, entry in enumerate(tape.inputs)])
+    core, sink, sent = Core(w.plan, addresses()), ListSink(), hashlib.sha256()
+    core.attach(sink)
+    replay(late, core)
+    for text in sink.sent:
+        sent.update(text)
+    assert sent.digest() != expected
