@@ -43,6 +43,7 @@ MODULES = [
     "engine.core.risk",
     "engine.core.conduct",
     "engine.core.step",
+    "engine.bench.harness",
 ]
 
 DIRECTIVES = {

@@ -1,0 +1,38 @@
+"""Types of the compiled module."""
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core.step import Core
+from engine.sim.tape import Tape
+from feed.frames import MessageHandler, Sink
+
+class CountingSink(Sink):
+    writes: int
+    bytes_out: int
+
+class Player:
+    count: int
+    def __init__(self, tape: Tape) -> None: ...
+    def play(self, core: Core, start: int, stop: int) -> None: ...
+    def measure(
+        self,
+        core: Core,
+        sink: CountingSink,
+        start: int,
+        stop: int,
+        ns: npt.NDArray[np.int64],
+        sent: npt.NDArray[np.int64],
+    ) -> None: ...
+    def blocks(self, core: Core, start: int, stop: int) -> tuple[int, int]: ...
+    def time_messages(self, core: Core, start: int, stop: int) -> int: ...
+
+class TapeHandler(MessageHandler):
+    core: Core
+    player: Player
+    position: int
+    wrong: str | None
+    def __init__(self, core: Core, player: Player) -> None: ...
+
+def checked() -> bool: ...
+def clock_cost_ns(rounds: int = 10_000) -> int: ...

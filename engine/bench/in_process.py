@@ -1,0 +1,84 @@
+"""From a tick in memory to request bytes in memory: the core and its references, in turn, on the same session."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.bench.figures import Rounds
+from engine.bench.harness import CountingSink, Player, clock_cost_ns
+from engine.bench.reference import OrjsonNjit, PlainPython, Tick, time_handler
+from engine.bench.tapes import INSTRUMENT, Session, kind_of
+from engine.core.step import Core
+from engine.sim.tape import Act
+
+KINDS = ("book", "ticker", "lwt", "reply", "session")
+
+
+@dataclass(slots=True)
+class InProcess:
+    """What ``run`` found.
+
+    ``tick``: messages that made a request leave. ``unanswered``: by kind, messages that did not. ``blocks`` that were
+    allocated and kept over ``blocks_messages`` messages.
+    """
+
+    tick: Rounds = field(default_factory=Rounds)
+    unanswered: dict[str, Rounds] = field(default_factory=lambda: {kind: Rounds() for kind in KINDS})
+    orjson_njit: Rounds = field(default_factory=Rounds)
+    plain: Rounds = field(default_factory=Rounds)
+    clock_ns: int = 0
+    blocks: int = 0
+    blocks_messages: int = 0
+
+
+def live_core(session: Session, player: Player) -> tuple[Core, CountingSink]:
+    """A core that has played the session up to its first quotes."""
+    core, sink = session.core(), CountingSink()
+    core.attach(sink)
+    player.play(core, 0, session.live_at)
+    return core, sink
+
+
+def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: None) -> InProcess:
+    """Measure ``rounds`` times each, in turn. ``progress``: called after every round."""
+    found = InProcess(clock_ns=clock_cost_ns())
+    player = Player(session.tape)
+    ticks, kinds = tickers(session), message_kinds(session)
+    for _ in range(rounds):
+        core, sink = live_core(session, player)
+        ns, sent = np.zeros(player.count, np.int64), np.zeros(player.count, np.int64)
+        player.measure(core, sink, session.live_at, player.count, ns, sent)
+        found.tick.add(ns[(sent > 0) & (ns > 0)])
+        for kind, figures in found.unanswered.items():
+            values = ns[(kinds == kind) & (sent == 0) & (ns > 0)]
+            if values.size:
+                figures.add(values)
+        records = core.instruments[0].records()
+        found.orjson_njit.add(time_handler(OrjsonNjit(INSTRUMENT, records), ticks))
+        found.plain.add(time_handler(PlainPython(INSTRUMENT, records), ticks))
+        progress()
+    return found
+
+
+def blocks(session: Session, messages: int, progress: Callable[[], None] = lambda: None) -> tuple[int, int]:
+    """(blocks allocated and kept, messages) over at least ``messages`` hot messages of live sessions."""
+    player = Player(session.tape)
+    total = counted = 0
+    while counted < messages:
+        core, _ = live_core(session, player)
+        kept, n = player.blocks(core, session.live_at, player.count)
+        total, counted = total + kept, counted + n
+        progress()
+    return total, counted
+
+
+def message_kinds(session: Session) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    """The kind of each input; "" for one that is no message."""
+    return np.array([kind_of(e.data) if e.act is Act.MESSAGE else "" for e in session.tape.inputs])
+
+
+def tickers(session: Session) -> list[Tick]:
+    """The tickers of the session from its first quotes on."""
+    inputs = session.tape.inputs[session.live_at :]
+    return [Tick(e.data, e.now_ns) for e in inputs if e.act is Act.MESSAGE and kind_of(e.data) == "ticker"]

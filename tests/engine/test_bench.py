@@ -1,0 +1,150 @@
+"""The bench measures what it says: every tick answered, the references' answers right, nothing allocated."""
+
+import json
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from engine.bench import in_process, machine, suite, tapes
+from engine.bench.figures import Rounds, Row, ratio, table
+from engine.bench.harness import CountingSink, Player, clock_cost_ns
+from engine.bench.mover import RANGE_TICKS
+from engine.bench.reference import OrjsonNjit, PlainPython, time_handler
+from engine.cli.bench import command
+from engine.sim.tape import Act, Tape
+from feed.frames import ListSink
+
+
+@pytest.fixture(scope="module")
+def session() -> tapes.Session:
+    return tapes.moving(300)
+
+
+def test_every_move_of_the_price_is_answered_at_once(session: tapes.Session) -> None:
+    answered = 0
+    for i in range(session.live_at, len(session.sent)):
+        entry = session.tape.inputs[i]
+        moves = entry.act is Act.MESSAGE and tapes.kind_of(entry.data) == "book"
+        before = session.tape.inputs[i - 1]
+        if moves and tapes.kind_of(before.data) != "session":
+            assert len(session.sent[i]) == 1, "a book message of the crowd moves the price"
+            assert session.sent[i][0].startswith(b'{"method":"private/mass_quote"')
+            answered += 1
+    assert answered > 270
+
+
+def test_the_price_keeps_to_its_range(session: tapes.Session) -> None:
+    mids = [
+        (n["best_bid_price"] + n["best_ask_price"]) / 2
+        for tick in in_process.tickers(session)
+        for n in [orjson.loads(tick.frame)["notification"]]
+    ]
+    assert max(abs(mid - tapes.START_USD) for mid in mids) <= RANGE_TICKS
+    assert len(set(mids)) > 20
+
+
+def test_one_book_message_does_what_two_do() -> None:
+    head = b'{"channel_name":"book.X.none.all.raw","notification":'
+    first = head + b'{"bid_changes":[[10,1,1],[9,2,2]],"total_bid_amount":3,"total_ask_amount":0,"time":1}}'
+    second = (
+        head
+        + b'{"bid_changes":[[10,0,0]],"ask_changes":[[12,5,5]],"total_bid_amount":2,"total_ask_amount":5,"time":1}}'
+    )
+    reply = b'{"id":1,"result":null}'
+    reads = tapes.gathered([first, reply, second])
+    assert reads[1:] == [[reply]]
+    assert orjson.loads(reads[0][0])["notification"] == {
+        "bid_changes": [[10, 0, 0], [9, 2, 2]],
+        "ask_changes": [[12, 5, 5]],
+        "total_bid_amount": 2,
+        "total_ask_amount": 5,
+        "time": 1,
+    }
+
+
+def test_the_harness_counts_the_session_s_requests(session: tapes.Session) -> None:
+    player, core, sink = Player(session.tape), session.core(), CountingSink()
+    core.attach(sink)
+    ns, sent = np.zeros(player.count, np.int64), np.zeros(player.count, np.int64)
+    player.measure(core, sink, 0, player.count, ns, sent)
+    assert sent.tolist() == [len(texts) for texts in session.sent]
+    assert sink.bytes_out == sum(len(text) for texts in session.sent for text in texts)
+    is_message = np.array([entry.act is Act.MESSAGE for entry in session.tape.inputs])
+    assert (ns[is_message] > 0).all() and (ns[~is_message] == 0).all()
+
+
+def test_the_harness_refuses_what_it_cannot_hold(session: tapes.Session) -> None:
+    player, core, sink = Player(session.tape), session.core(), CountingSink()
+    with pytest.raises(ValueError, match="inputs 0 to"):
+        player.play(core, 0, player.count + 1)
+    with pytest.raises(ValueError, match="inputs 5 to 4"):
+        player.time_messages(core, 5, 4)
+    short = np.zeros(3, np.int64)
+    with pytest.raises(ValueError, match="arrays of"):
+        player.measure(core, sink, 0, 1, short, short)
+    tape = Tape()
+    tape.record(Act.MESSAGE, 1, b" " * (1024 * 1024 + 1))
+    with pytest.raises(ValueError, match="more than"):
+        Player(tape)
+
+
+@pytest.mark.parametrize("mode", ["mass_quote", "orders"])
+def test_no_block_is_allocated_over_a_hundred_thousand_messages(mode: tapes.Mode) -> None:
+    kept, messages = in_process.blocks(tapes.moving(400, mode), 100_000)
+    assert messages >= 100_000
+    assert kept == 0
+
+
+def test_the_count_of_blocks_sees_what_is_kept(session: tapes.Session) -> None:
+    player = Player(session.tape)
+    core, _ = in_process.live_core(session, player)
+    core.attach(sink := ListSink())
+    kept, _ = player.blocks(core, session.live_at, player.count)
+    assert kept >= len(sink.sent) > 200, "a sink that keeps every request costs a block each"
+
+
+def test_the_references_answer_with_the_core_s_quotes(session: tapes.Session) -> None:
+    player = Player(session.tape)
+    core, _ = in_process.live_core(session, player)
+    player.play(core, session.live_at, player.count)
+    records, tick = core.instruments[0].records(), in_process.tickers(session)[-1]
+    ours = orjson.loads(next(texts[0] for texts in reversed(session.sent) if texts))["params"]["quotes"][0]
+    for handler in (OrjsonNjit(tapes.INSTRUMENT, records), PlainPython(tapes.INSTRUMENT, records)):
+        theirs = orjson.loads(handler(tick.frame, tick.now_ns))["params"]["quotes"][0]
+        for side in ("b", "a"):
+            assert len(theirs[side]) == 3
+            for level, (price, amount) in zip(ours[side], theirs[side], strict=True):
+                assert abs(price - level[0]) < 60 and amount == pytest.approx(level[1])
+    assert (time_handler(OrjsonNjit("X", records), [tick] * 5) > 0).all()
+
+
+def test_figures_are_those_of_the_best_round() -> None:
+    slow, fast = Rounds(), Rounds()
+    slow.add(np.array([40, 40, 50]))
+    slow.add(np.array([20, 30, 30]))
+    fast.add(np.array([10, 10, 10]))
+    assert slow.best(50) == 30 and slow.n == 6
+    assert ratio(slow, fast) == 3.0
+    with pytest.raises(ValueError, match="without a value"):
+        slow.add(np.array([], np.int64))
+    shown = table([Row("x", slow, "y", 3.0, "<= 1", False), Row("y", fast)])
+    assert "missed" in shown and "3.000" in shown
+
+
+def test_the_command_prints_one_object() -> None:
+    result = CliRunner().invoke(command, ["--quick", "--rounds", "1", "--json"])
+    report: dict[str, Any] = json.loads(result.stdout)
+    assert result.exit_code == (0 if report["ok"] else 1), result.output
+    assert 0 < report["ratios"]["in_process_vs_orjson_njit"] < 1
+    assert report["blocks_per_tick"] == 0
+    assert report["latency_ns"]["tick_to_request"]["p50"] > 0
+    assert report["machine"] == machine.facts() | {"load": report["machine"]["load"]}
+
+
+def test_the_command_prints_a_table() -> None:
+    small = suite.run(suite.Size(ticks=60, rounds=1, blocks_messages=200))
+    assert "tick to request bytes" in small.text() and "orjson + njit" in small.text()
+    assert 0 < clock_cost_ns(100) < 10_000
