@@ -31,8 +31,8 @@ class Preview:
     def __str__(self) -> str:
         """The numbers in one line."""
         return (
-            f"the model at the default volatility: half-spread {self.half_bps:.2f} bps, "
-            f"edge {self.edge_bps:.2f} bps a fill and {self.round_trip_usd:.2f} USD a round trip; leans {self.lean_bps:.1f} bps at the position limit"
+            f"the model at the default volatility: half-spread {self.half_bps:.2f} bps, edge {self.edge_bps:.2f} bps "
+            f"a fill and {self.round_trip_usd:.2f} USD a round trip; leans {self.lean_bps:.1f} bps at the position limit"
         )
 
 
