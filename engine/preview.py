@@ -32,7 +32,7 @@ class Preview:
         """The numbers in one line."""
         return (
             f"the model at the default volatility: half-spread {self.half_bps:.2f} bps, edge {self.edge_bps:.2f} bps "
-            f"a fill and {self.round_trip_usd:.2f} USD a round trip; leans {self.lean_bps:.1f} bps at the position limit"
+            f"a fill and {self.round_trip_usd:.2f} USD a round trip; leans {self.lean_bps:.1f} bps at the limit"
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from engine.cli.exits import TEXT
+from engine.cli.interrupt import INTERRUPT
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("engine.cli.run", "Quote: on the local exchange without keys, else on test or prod."),
@@ -51,6 +52,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of ``quoter``."""
+    INTERRUPT.install()
     cli(prog_name="quoter")
 
 

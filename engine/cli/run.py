@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from engine.cli.exits import INTERRUPTED, OK, REFUSED, TEXT
+from engine.cli.exits import OK, REFUSED, TEXT
+from engine.cli.interrupt import INTERRUPT
 from engine.cli.options import configuration, loaded, print_json, refuse
 from engine.config import Loaded
 from engine.config_errors import ConfigRefused, Problem
@@ -92,14 +93,11 @@ def _run(result: Loaded, tuning: Tuning, seconds: float | None, options: dict[st
         from engine.live.app import RunOptions, StartRefused, run
 
         try:
-            return run(result, RunOptions(seconds, options["url"], exchange, tuning), line)
+            return run(result, RunOptions(seconds, options["url"], exchange, tuning, INTERRUPT.check), line)
         except ConfigRefused as refused:
             refuse(refused.problems, as_json)
         except (StartRefused, OSError) as refused:
             refuse([Problem("run", str(refused))], as_json)
-    except KeyboardInterrupt:
-        line.note("interrupted before anything was sent")
-        sys.exit(INTERRUPTED)
     finally:
         if exchange is not None:
             exchange.close()

@@ -52,12 +52,17 @@ class StartRefused(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What ``quoter run`` was told beside the configuration. ``exchange``: the local one that was started for it."""
+    """What ``quoter run`` was told beside the configuration.
+
+    ``exchange``: the local one that was started for it. ``last_check`` is called before anything is sent and may end
+    the run by an exception.
+    """
 
     seconds: float | None = None
     url: str | None = None
     exchange: LocalExchange | None = None
     tuning: Tuning = field(default_factory=Tuning)
+    last_check: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         after_start(options.tuning)
         log.info("start", extra={"fields": {**labels, "url": url}})
         started = time.monotonic()
+        options.last_check()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             ending = runner.run(_attended(session, options.seconds, line, lambda: report("running")))
         final = report(ending.cause.value)

@@ -111,6 +111,17 @@ def child_of(process: "subprocess.Popen[str]") -> int:
     return int(child)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_early_end_is_never_swallowed(number: signal.Signals) -> None:
+    for seconds in (0.3, 0.7, 1.1):
+        process = quoter("--for", "30s")
+        time.sleep(seconds)
+        process.send_signal(number)
+        status, _, err = finished(process, 10)
+        assert status in (0, 130)  # 0: it had begun to quote, and stopped in order
+        assert "Traceback" not in err
+
+
 def test_a_second_ctrl_c_ends_at_once() -> None:
     process = quoter("--set", "connection.stop_timeout=60", "--set", "connection.reply_timeout=60")
     child = child_of(process)
