@@ -12,7 +12,7 @@ from feed.exchange.options import SECOND_NS, Options
 
 if TYPE_CHECKING:
     from feed.exchange.connection import Connection
-    from feed.exchange.feeds import HistoryFeed, OrdersFeed, PortfolioFeed
+    from feed.exchange.feeds import ListFeed, OrdersFeed, PortfolioFeed
     from feed.exchange.listed import Listing
     from feed.exchange.orders import Order
 
@@ -152,8 +152,8 @@ class Account:
         self.orders_feed: OrdersFeed | None = None
         self.persistent_feed: OrdersFeed | None = None
         self.portfolio_feed: PortfolioFeed | None = None
-        self.trades_history_feed: HistoryFeed | None = None
-        self.orders_history_feed: HistoryFeed | None = None
+        self.trades_history_feed: ListFeed | None = None
+        self.orders_history_feed: ListFeed | None = None
         limit = options.history_limit
         self.trades_history: deque[dict[str, Any]] = deque(maxlen=limit)
         self.orders_history: deque[dict[str, Any]] = deque(maxlen=limit)

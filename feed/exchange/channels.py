@@ -1,13 +1,14 @@
 """Channel names: what exists, who may have it, and which feed serves it (protocol section 8)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from feed.exchange.accounts import Account
+from feed.exchange.books import BookFeed
 from feed.exchange.connection import Connection
 from feed.exchange.errors import Code, RequestError
 from feed.exchange.feeds import (
-    BookFeed,
     Feed,
     ListFeed,
     OrdersFeed,
@@ -270,7 +271,7 @@ class Channels:
         underlying = self._underlying(parts)
         if underlying is None:
             return None
-        return self._index_feed(name, underlying, lambda: self.exchange.index(underlying))
+        return self._index_feed(name, underlying, partial(self.exchange.index, underlying))
 
     def _index_feed(self, name: str, underlying: Underlying, state: Callable[[], object]) -> Feed:
         feed = StateFeed(self.exchange, name, state, self.exchange.options.index_period_ns)
@@ -282,13 +283,16 @@ class Channels:
             return None
         for listing in self._of(parts[0]):
             if listing.active and listing.expiry_date == parts[1]:
-                return self._index_feed(name, listing.underlying, lambda listing=listing: {  # type: ignore[misc]
-                    "base_name": listing.name,
-                    "price": listing.value(listing.mark_e8),
-                    "index": listing.value(listing.underlying.index_e8),
-                    "index_delta": 1 - self.exchange.fixing_progress(listing.underlying),
-                })  # fmt: skip
+                return self._index_feed(name, listing.underlying, partial(self._base, listing))
         return None
+
+    def _base(self, listing: Listing) -> object:
+        return {
+            "base_name": listing.name,
+            "price": listing.value(listing.mark_e8),
+            "index": listing.value(listing.underlying.index_e8),
+            "index_delta": 1 - self.exchange.fixing_progress(listing.underlying),
+        }
 
     def _index_components(self, name: str, parts: list[str]) -> Feed | None:
         underlying = self._underlying(parts)
@@ -305,8 +309,7 @@ class Channels:
         underlying = self._underlying(parts)
         if underlying is None:
             return None
-        state = lambda: self.exchange.statistics(underlying)  # noqa: E731
-        return PeriodicFeed(self.exchange, name, state, SECOND_NS)
+        return PeriodicFeed(self.exchange, name, partial(self.exchange.statistics, underlying), SECOND_NS)
 
     def _instruments(self, name: str, parts: list[str]) -> Feed | None:
         kind, underlying, expiry = "all", None, "all"

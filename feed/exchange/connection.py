@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from feed.exchange.exchange import Exchange
     from feed.exchange.feeds import Feed, ListFeed, OrdersFeed
 
-CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 CLOSE_POLICY = 1008
 

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from feed.exchange.options import SECOND_NS
-
 if TYPE_CHECKING:
     from feed.exchange.accounts import Account, Position
     from feed.exchange.connection import Connection
     from feed.exchange.exchange import Exchange
     from feed.exchange.listed import Listing, Print
 
-Levels = dict[int, int]
 TRADES_PERIOD_NS = 100_000_000
 PORTFOLIO_MARK_MOVE = 0.01
 
@@ -173,9 +170,6 @@ class ListFeed(Feed):
         self.send(self.head + orjson.dumps(rows) + b"}")
 
 
-HistoryFeed = ListFeed
-
-
 class OrdersFeed(Feed):
     """session.orders, account.orders, account.persistent_orders: encoded OrderStatus objects, joined."""
 
@@ -282,112 +276,3 @@ class TradesFeed(Feed):
         """Trades already published, oldest first."""
         rows = sorted((row for listing in self.listings for row in listing.prints), key=lambda row: row[3])
         return [[*row, False] for row in (rows[: -len(self.pending)] if self.pending else rows)]
-
-
-class BookFeed(Feed):
-    """book.<instrument>.<grouping>.<nlevels>.<delay>: only what changed, absolute amounts, totals over all levels.
-
-    Ungrouped full books collect the prices that changed; grouped or limited ones compare with what was last sent, so
-    that a level that leaves the limited depth is reported as gone.
-    """
-
-    flagged = True
-
-    def __init__(
-        self, exchange: "Exchange", name: str, listing: "Listing", group_ticks: int, count: int | None, interval_ns: int
-    ) -> None:
-        super().__init__(exchange, name, interval_ns)
-        self.listing = listing
-        self.group_ticks = group_ticks
-        self.count = count
-        self.full = group_ticks == 1 and count is None
-        self.prices: tuple[set[int], set[int]] = (set(), set())
-        self.views: tuple[Levels, Levels] = ({}, {})
-        self.trades: list[Print] = []
-
-    def moved(self, now_ns: int, prints: list["Print"]) -> None:
-        """The book changed, or traded; its ``dirty`` prices are still set."""
-        if self.full:
-            dirty = self.listing.book.dirty
-            self.prices[0].update(dirty[0])
-            self.prices[1].update(dirty[1])
-        if prints:
-            self.trades += prints
-        self.changed(now_ns)
-
-    def publish(self, now_ns: int) -> None:
-        """Send trades and changes, together or apart."""
-        if self.trades and not self.exchange.options.trades_with_levels:
-            trades, self.trades = self.trades, []
-            shown = self._totals({"trades": [[*row[:4], False] for row in trades]})
-            self.send(self.head + orjson.dumps(shown) + b"}")
-        super().publish(now_ns)
-
-    def payload(self) -> object | None:
-        """Trades and level changes since the last message; None if nothing remains of them."""
-        out: dict[str, Any] = {"trades": [[*row[:4], False] for row in self.trades]}
-        for buy, member in ((True, "bid_changes"), (False, "ask_changes")):
-            changes = self._dirty_rows(buy) if self.full else self._view_rows(buy)
-            if changes:
-                out[member] = changes
-        if len(out) == 1 and not self.trades:
-            return None
-        self.trades = []
-        return self._totals(out)
-
-    def snapshot(self) -> object:
-        """The whole book as this channel shows it, with the last trades before those still pending."""
-        listing = self.listing
-        shown = list(listing.prints)[: -len(self.trades)] if self.trades else listing.prints
-        out: dict[str, Any] = {"trades": [[*row[:4], False] for row in shown]}
-        for buy, member in ((True, "bid_changes"), (False, "ask_changes")):
-            if self.full:
-                out[member] = listing.depth(buy, None)
-                continue
-            if len(self.subscribers) == 1:
-                self.views[buy].clear()
-                self.views[buy].update(self._view(buy))
-            out[member] = [self._row(ticks, lots) for ticks, lots in self.views[buy].items()]
-        return self._totals(out)
-
-    def _totals(self, out: dict[str, Any]) -> dict[str, Any]:
-        listing = self.listing
-        totals = listing.book.totals
-        out["total_bid_amount"] = listing.amount(totals[True])
-        out["total_ask_amount"] = listing.amount(totals[False])
-        out["time"] = listing.updated_ns / SECOND_NS
-        return out
-
-    def _row(self, ticks: int, lots: int) -> list[int | float]:
-        amount = self.listing.amount(lots)
-        return [self.listing.price(ticks), amount, amount]
-
-    def _dirty_rows(self, buy: bool) -> list[list[int | float]]:
-        prices = self.prices[buy]
-        if not prices:
-            return []
-        levels = self.listing.book.levels[buy]
-        rows = []
-        for ticks in sorted(prices, reverse=buy) if len(prices) > 1 else prices:
-            level = levels.get(ticks)
-            rows.append(self._row(ticks, level.lots if level is not None else 0))
-        prices.clear()
-        return rows
-
-    def _view(self, buy: bool) -> Levels:
-        group = self.group_ticks
-        view: Levels = {}
-        for level in self.listing.book.walk(buy):
-            ticks = level.price // group * group if buy else -(-level.price // group) * group
-            if ticks not in view and len(view) == self.count:
-                break
-            view[ticks] = view.get(ticks, 0) + level.lots
-        return view
-
-    def _view_rows(self, buy: bool) -> list[list[int | float]]:
-        sent, view = self.views[buy], self._view(buy)
-        rows = [self._row(ticks, 0) for ticks in sent if ticks not in view]
-        rows += [self._row(ticks, lots) for ticks, lots in view.items() if sent.get(ticks) != lots]
-        sent.clear()
-        sent.update(view)
-        return rows

@@ -11,7 +11,8 @@ from feed.exchange.options import SECOND_NS, Options
 from feed.exchange.tape import Tape
 
 if TYPE_CHECKING:
-    from feed.exchange.feeds import BookFeed, Feed, TradesFeed
+    from feed.exchange.books import BookFeed
+    from feed.exchange.feeds import Feed, TradesFeed
 
 FUNDING_PERIOD_SECS = 8 * 3600
 FUNDING_SCALE = 10**12

@@ -76,7 +76,8 @@ def test_book_messages_rebuild_the_book(actions, delay, shape, late):
             expected = dict(list(expected.items())[:count])
             assert {price: round(amount * 1000) for price, amount in replica.sides[member].items()} == expected
         listing = exchange.listings[PERP]
-        assert replica.totals == tuple(listing.amount(listing.book.totals[side]) for side in (True, False))
+        if depth == "all":
+            assert replica.totals == tuple(listing.amount(listing.book.totals[side]) for side in (True, False))
     trades = [row for message in clients[0].got(name) for row in message["trades"]]
     assert [round(row[1] * 1000) for row in trades] == [trade.lots for trade in exchange.trades]
 
