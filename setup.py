@@ -44,6 +44,8 @@ MODULES = [
     "engine.core.conduct",
     "engine.core.step",
     "engine.bench.harness",
+    "engine.bench.peer",
+    "engine.bench.echo",
 ]
 
 DIRECTIVES = {

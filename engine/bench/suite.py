@@ -6,10 +6,15 @@ from typing import Any
 
 from engine.bench import in_process, machine, tapes
 from engine.bench.figures import Row, ratio, table
+from engine.bench.loopback import Loopback, Rig
 
 IN_PROCESS_RATIO_MAX = 0.15
 IN_PROCESS_P999_NS_MAX = 2_000
 BLOCKS_MESSAGES = 100_000
+SPINNING_RATIO_MAX = 1.15
+BLOCKING_RATIO_MAX = 1.10
+LOOPBACK_GRACE_NS = 500
+"""Allowed on top of the ratio, both ends spinning: the echo's own spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +23,12 @@ class Size:
 
     ticks: int
     rounds: int
+    loopback_ticks: int
     blocks_messages: int = BLOCKS_MESSAGES
 
 
-FULL = Size(ticks=2_000, rounds=9)
-QUICK = Size(ticks=400, rounds=3)
+FULL = Size(ticks=2_000, rounds=9, loopback_ticks=500)
+QUICK = Size(ticks=400, rounds=3, loopback_ticks=150)
 
 
 @dataclass(slots=True)
@@ -56,7 +62,7 @@ class Result:
 
 def steps(size: Size) -> int:
     """How often ``progress`` will be called."""
-    return 2 + size.rounds
+    return 3 + 3 * size.rounds
 
 
 def run(size: Size, progress: Callable[[str], None] = lambda doing: None) -> Result:
@@ -65,6 +71,8 @@ def run(size: Size, progress: Callable[[str], None] = lambda doing: None) -> Res
     progress("recording a session")
     session = tapes.moving(size.ticks)
     _in_process(session, size, result, progress)
+    progress("recording a session")
+    _loopback(tapes.moving(size.loopback_ticks), size, result, progress)
     result.report["machine"] = machine.facts()
     return result
 
@@ -95,3 +103,35 @@ def _in_process(session: tapes.Session, size: Size, result: Result, progress: Ca
             "unanswered": {kind: figures.as_dict() for kind, figures in found.unanswered.items() if figures.rounds},
         },
     }
+
+
+def _loopback(session: tapes.Session, size: Size, result: Result, progress: Callable[[str], None]) -> None:
+    with Rig(session) as rig:
+        spinning = rig.measure(True, size.rounds, lambda: progress("loopback, spinning")) if rig.parallel else None
+        blocking = rig.measure(False, size.rounds, lambda: progress("loopback, blocking"))
+    if spinning is not None:
+        grace = LOOPBACK_GRACE_NS / spinning.echo.best(50.0)
+        reached = spinning.ratio <= SPINNING_RATIO_MAX + grace
+        goal = f"<= {SPINNING_RATIO_MAX} + {LOOPBACK_GRACE_NS / 1000:g} us"
+        result.rows += _loopback_rows("spinning", spinning, goal, reached)
+    # Blocked rounds depend on how the idle processor wakes up more than on the program: told, not judged.
+    result.rows += _loopback_rows("blocking", blocking, f"<= {BLOCKING_RATIO_MAX} (not judged)", None)
+    result.report["ratios"] |= {
+        "loopback_vs_echo": None if spinning is None else spinning.ratio,
+        "loopback_vs_echo_blocking": blocking.ratio,
+    }
+    for name, found in (("spinning", spinning), ("blocking", blocking)):
+        if found is not None:
+            result.report["latency_ns"][f"loopback_{name}"] = {
+                "core": found.core.as_dict(),
+                "echo": found.echo.as_dict(),
+                "floor": found.floor.as_dict(),
+            }
+
+
+def _loopback_rows(how: str, found: Loopback, goal: str, reached: bool | None) -> list[Row]:
+    return [
+        Row(f"tick to request, loopback, {how}", found.core, "picows echo", found.ratio, goal, reached),
+        Row("  picows echo in Cython", found.echo),
+        Row("  bare C socket", found.floor, "picows echo", ratio(found.floor, found.echo)),
+    ]

@@ -1,6 +1,7 @@
 """The bench measures what it says: every tick answered, the references' answers right, nothing allocated."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from engine.bench import in_process, machine, suite, tapes
+from engine.bench import in_process, loopback, machine, suite, tapes
 from engine.bench.figures import Rounds, Row, ratio, table
 from engine.bench.harness import CountingSink, Player, clock_cost_ns
 from engine.bench.mover import RANGE_TICKS
@@ -121,6 +122,21 @@ def test_the_references_answer_with_the_core_s_quotes(session: tapes.Session) ->
     assert (time_handler(OrjsonNjit("X", records), [tick] * 5) > 0).all()
 
 
+def test_the_rig_sends_the_tape_s_bytes_and_notices_others(session: tapes.Session) -> None:
+    with loopback.Rig(tapes.moving(40)) as rig:
+        found = rig.measure(False, 1)
+    assert found.core.n == found.echo.n == found.floor.n > 15
+    right = tapes.moving(40)
+    texts = list(right.sent)
+    at = next(i for i in range(right.live_at, len(texts)) if texts[i])
+    texts[at] = (texts[at][0].replace(b"mass_quote", b"mass_query"),)
+    with (
+        loopback.Rig(replace(right, sent=tuple(texts))) as rig,
+        pytest.raises(loopback.RigFailed, match="1 requests were not those expected"),
+    ):
+        rig.measure(False, 1)
+
+
 def test_figures_are_those_of_the_best_round() -> None:
     slow, fast = Rounds(), Rounds()
     slow.add(np.array([40, 40, 50]))
@@ -141,10 +157,12 @@ def test_the_command_prints_one_object() -> None:
     assert 0 < report["ratios"]["in_process_vs_orjson_njit"] < 1
     assert report["blocks_per_tick"] == 0
     assert report["latency_ns"]["tick_to_request"]["p50"] > 0
+    assert report["ratios"]["loopback_vs_echo_blocking"] > 0
+    assert report["ratios"]["loopback_vs_echo"] is None or report["ratios"]["loopback_vs_echo"] > 0
     assert report["machine"] == machine.facts() | {"load": report["machine"]["load"]}
 
 
 def test_the_command_prints_a_table() -> None:
-    small = suite.run(suite.Size(ticks=60, rounds=1, blocks_messages=200))
+    small = suite.run(suite.Size(ticks=60, rounds=1, loopback_ticks=60, blocks_messages=200))
     assert "tick to request bytes" in small.text() and "orjson + njit" in small.text()
     assert 0 < clock_cost_ns(100) < 10_000

@@ -1,0 +1,189 @@
+"""Tick to request over a loopback websocket: the live transport and the core, a picows echo, and a bare C socket.
+
+A server process of its own sends the frames of a recorded session and reads the clock at both ends of each round trip.
+The client walks the whole set-up and answers every tick through ``feed.connection``, exactly as it trades; only
+the times that the core sees are the tape's, so that neither the message budget nor a timer waits. Every request is
+compared with the tape's, to the byte.
+"""
+
+import asyncio
+import os
+import pickle
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import uvloop
+from picows import ws_connect
+
+from engine.bench.echo import EchoListener
+from engine.bench.figures import Rounds
+from engine.bench.harness import Player, TapeHandler
+from engine.bench.peer import floor_client, server_frame
+from engine.bench.serve import Script
+from engine.bench.tapes import Session
+from engine.sim.tape import Act
+from feed.connection import connect
+from feed.transport import WsSink
+
+ANSWER_S_MAX = 60.0
+
+
+class RigFailed(RuntimeError):
+    """A round did not come to its end, or a request was not the tape's."""
+
+
+@dataclass(slots=True)
+class Loopback:
+    """Round trips of ticks that are answered, from the server's write to the request's arrival."""
+
+    core: Rounds = field(default_factory=Rounds)
+    echo: Rounds = field(default_factory=Rounds)
+    floor: Rounds = field(default_factory=Rounds)
+
+    @property
+    def ratio(self) -> float:
+        """The core's p50 over the echo's."""
+        return self.core.best(50.0) / self.echo.best(50.0)
+
+
+def script_of(session: Session) -> tuple[Script, npt.NDArray[np.bool_], int]:
+    """The session as the server plays it, which of its steps are measured, and the usual size of an answer."""
+    frames: list[bytes] = []
+    expected: list[tuple[bytes, ...]] = []
+    measured: list[bool] = []
+    first: tuple[bytes, ...] = ()
+    for i, (entry, texts) in enumerate(zip(session.tape.inputs, session.sent, strict=True)):
+        if entry.act is Act.MESSAGE:
+            frames.append(server_frame(entry.data))
+            expected.append(texts)
+            measured.append(i >= session.live_at and len(texts) == 1)
+        elif expected:
+            measured[-1] = measured[-1] and not texts
+            expected[-1] += texts
+        else:
+            first += texts
+    sizes = [len(texts[0]) for texts, is_measured in zip(expected, measured, strict=True) if is_measured]
+    return Script(frames, expected, True, first), np.array(measured), int(np.median(sizes))
+
+
+class Rig:
+    """The server process and the clients. Use it as a context manager."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._player = Player(session.tape)
+        script, self._measured, self._reply_size = script_of(session)
+        fixed = Script(script.frames, [(b"",)] * len(script.frames), False)
+        root = Path(__file__).resolve().parents[2]
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "engine.bench.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root
+        )
+        pickle.dump({"core": script, "echo": fixed, "floor": fixed}, self._stdin)
+        self._stdin.flush()
+        self._port = self._answer()
+        self._cpus = os.sched_getaffinity(0)
+
+    @property
+    def _stdin(self) -> Any:
+        return self._server.stdin
+
+    @property
+    def parallel(self) -> bool:
+        """Whether both ends have a processor of their own; without, spinning measures the scheduler."""
+        return len(self._cpus) > 1
+
+    def __enter__(self) -> "Rig":
+        os.sched_setaffinity(0, {min(self._cpus)})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.sched_setaffinity(0, self._cpus)
+        self._stdin.close()
+        try:
+            self._server.wait(ANSWER_S_MAX)
+        finally:
+            self._server.kill()
+            self._server.wait()
+            assert self._server.stdout is not None
+            self._server.stdout.close()
+
+    def _answer(self) -> Any:
+        assert self._server.stdout is not None
+        ready, _, _ = select.select([self._server.stdout], [], [], ANSWER_S_MAX)
+        if not ready:
+            raise RigFailed(f"the server said nothing in {ANSWER_S_MAX:g} s")
+        return pickle.load(self._server.stdout)
+
+    def _result(self, what: str) -> npt.NDArray[np.int64]:
+        """The measured round trips of the connection that just ended."""
+        answer = self._answer()
+        if isinstance(answer, str):
+            raise RigFailed(f"{what}: {answer}")
+        took, wrong = answer
+        if wrong:
+            raise RigFailed(f"{what}: {wrong} requests were not those expected")
+        values: npt.NDArray[np.int64] = took[self._measured]
+        return values
+
+    def measure(self, spin: bool, rounds: int, progress: Callable[[], None] = lambda: None) -> Loopback:
+        """``rounds`` rounds of each, in turn: core, echo, bare socket."""
+        found = Loopback()
+        for _ in range(rounds):
+            found.core.add(self._looped(self._core, "core", spin))
+            found.echo.add(self._looped(self._echo, "echo", spin))
+            found.floor.add(self._floor(spin))
+            progress()
+        return found
+
+    def _looped(self, client: Callable[[str], Awaitable[None]], name: str, spin: bool) -> npt.NDArray[np.int64]:
+        async def run() -> None:
+            loop = asyncio.get_running_loop()
+
+            def poll() -> None:
+                if not done:
+                    loop.call_soon(poll)
+
+            done = not spin
+            loop.call_soon(poll)
+            try:
+                async with asyncio.timeout(ANSWER_S_MAX):
+                    await client(f"ws://127.0.0.1:{self._port}/{name}?spin={int(spin)}")
+            finally:
+                done = True
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run())
+        return self._result(name)
+
+    async def _core(self, url: str) -> None:
+        core, sink = self._session.core(), WsSink()
+        core.attach(sink)
+        handler = TapeHandler(core, self._player)
+        connection = await connect(handler, url, sink=sink)
+        await connection.wait_closed()
+        if handler.wrong or connection.error is not None:
+            raise RigFailed(f"core: {handler.wrong or connection.error!r}")
+
+    async def _echo(self, url: str) -> None:
+        ended = asyncio.Event()
+        await ws_connect(
+            lambda *_: EchoListener(self._reply_size, ended.set),
+            url,
+            enable_auto_pong=False,
+        )
+        await ended.wait()
+
+    def _floor(self, spin: bool) -> npt.NDArray[np.int64]:
+        with socket.create_connection(("127.0.0.1", self._port)) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sendall(f"GET /floor?spin={int(spin)} HTTP/1.1\r\n\r\n".encode())
+            floor_client(connection.fileno(), self._reply_size, spin)
+        return self._result("floor")
