@@ -31,6 +31,7 @@ from engine.live.plan import LivePlan, live_plan
 from engine.live.report import run_report
 from engine.live.status import StatusLine, status_line
 from engine.live.tuning import Tuning, after_start, before_start
+from engine.live.watch import Watch
 from engine.plan_builder import core_plan
 from feed.auth import Credentials, throwaway_key
 from feed.backoff import Backoff, BackoffSettings
@@ -109,12 +110,13 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
             seconds = time.monotonic() - started
             return run_report(core.status(), latency.total(), reason=reason, seconds=seconds, labels=labels)
 
+        watch = Watch(log)
         after_start(options.tuning)
         log.info("start", extra={"fields": {**labels, "url": url}})
         started = time.monotonic()
         options.last_check()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            ending = runner.run(_attended(session, options.seconds, line, lambda: report("running")))
+            ending = runner.run(_attended(session, options.seconds, line, watch, lambda: report("running")))
         final = report(ending.cause.value)
         final["detail"], final["mode"] = ending.detail, ending.mode
         log.info("end", extra={"fields": final})
@@ -137,13 +139,13 @@ def exit_status(ending: Ending, report: Mapping[str, Any]) -> int:
 
 
 async def _attended(
-    session: LiveLoop, seconds: float | None, line: StatusLine, report: Callable[[], dict[str, Any]]
+    session: LiveLoop, seconds: float | None, line: StatusLine, watch: Watch, report: Callable[[], dict[str, Any]]
 ) -> Ending:
     """Run with signals bound and the status line moving."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, session.stop)
-    shower = loop.create_task(_show(session, line, report))
+    shower = loop.create_task(_show(session, line, watch, report))
     try:
         return await session.run(seconds)
     finally:
@@ -152,10 +154,12 @@ async def _attended(
         line.end()
 
 
-async def _show(session: LiveLoop, line: StatusLine, report: Callable[[], dict[str, Any]]) -> None:
+async def _show(session: LiveLoop, line: StatusLine, watch: Watch, report: Callable[[], dict[str, Any]]) -> None:
     await asyncio.sleep(min(line.interval_s, FIRST_LINE_S))
     while not session.ending:
-        line.show(status_line(report()))
+        seen = report()
+        watch.look(seen)
+        line.show(status_line(seen))
         await asyncio.sleep(line.interval_s)
 
 

@@ -97,6 +97,7 @@ def test_ctrl_c_ends_with_a_summary_and_no_order_left(tmp_path: Path) -> None:
     events = [json.loads(text)["event"] for text in log.read_text().splitlines()]
     assert events[0] == "start"
     assert "connected" in events
+    assert {"mode", "session"} <= set(events)
     assert events[-1] == "end"
     assert "PRIVATE" not in log.read_text()
 

@@ -1,0 +1,43 @@
+"""The watch logs changes, once each, and the state now and then."""
+
+import logging
+from typing import Any
+
+from engine.live.watch import COUNTED, Watch
+
+
+class Kept(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((record.getMessage(), record.fields))  # type: ignore[attr-defined]
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    base = {name: 0 for name in ["ticks", "messages_sent", "quotes_sent", "fills", "fees_usd", "pnl_usd"]}
+    base |= {
+        "mode": "ACTIVE",
+        "halt_reason": None,
+        "session": "LIVE",
+        "last_error": None,
+        "positions": {},
+        "latency_ns": {},
+    }
+    return base | {"counters": dict.fromkeys(COUNTED, 0)} | changes
+
+
+def test_only_changes_are_logged() -> None:
+    kept, log = Kept(), logging.Logger("test")
+    log.addHandler(kept)
+    watch = Watch(log, every=4)
+    watch.look(report())
+    assert [name for name, _ in kept.lines] == ["mode", "session"]
+    watch.look(report())
+    assert len(kept.lines) == 2
+    watch.look(report(fills=3, mode="HALTED", halt_reason="drawdown", positions={"BTC-PERPETUAL": 1.0}))
+    assert [name for name, _ in kept.lines[2:]] == ["mode", "halt_reason", "fills"]
+    assert kept.lines[4][1] == {"before": 0, "now": 3, "positions": {"BTC-PERPETUAL": 1.0}, "pnl_usd": 0}
+    watch.look(report(fills=3, mode="HALTED", halt_reason="drawdown", counters=dict.fromkeys(COUNTED, 1)))
+    assert [name for name, _ in kept.lines[5:]] == [*COUNTED, "state"]
