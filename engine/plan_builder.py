@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from engine.config_fees import instruments_of
-from engine.config_schema import LEVELS_MAX, Avellaneda, Config
+from engine.config_schema import LEVELS_MAX, Avellaneda, Config, TradingStrategy
 from engine.core.plan import CorePlan, Limits, Record, Timing
 from kernels.records import SETTINGS, VOLATILITY
 
@@ -51,7 +51,7 @@ def core_plan(config: Config) -> CorePlan:
         limits=Limits(
             max_position=_or(risk.max_position, inf),
             max_notional_usd=risk.max_notional,
-            max_order=_or(strategy.execution.max_size, inf),
+            max_order=_or(strategy.execution.max_size, _order_cap(strategy)),
             collar_bps=risk.collar_bps,
             max_drawdown_usd=risk.max_drawdown * risk.max_notional,
             max_position_usd=risk.max_position_usd if risk.max_position is None else inf,
@@ -126,6 +126,14 @@ def volatility_record(config: Config) -> Record:
     record["window"] = v.window
     record["min_interval_ns"] = v.min_interval_ms * 1_000_000
     return record
+
+
+def _order_cap(strategy: TradingStrategy) -> float:
+    """Contracts no order of ours can want: a side of the ladder and the protection's margin; inf without sizes."""
+    a = strategy.avellaneda
+    if a.base_size is None:
+        return inf
+    return a.base_size * sum(_multipliers(a)[: a.max_levels]) * strategy.protection.quote_multiple
 
 
 def _multipliers(a: Avellaneda) -> list[float]:

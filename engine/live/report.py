@@ -6,6 +6,10 @@ from typing import Any
 from kernels.histogram import Histogram
 
 
+CONTRACT_DECIMALS = 8
+"""The venue's fixed point (protocol section 3): beyond it a position shows only how floats are stored."""
+
+
 def run_report(
     status: Mapping[str, Any], latency: Histogram, *, reason: str, seconds: float, labels: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -14,15 +18,15 @@ def run_report(
     ``position`` is the net over instruments, ``max_abs_position`` the largest of any one. ``orders_left`` is None when
     the venue was not heard.
     """
-    positions: dict[str, float] = dict(status["position"])
-    largest: dict[str, float] = dict(status["max_abs_position"])
+    positions = {name: round(value, CONTRACT_DECIMALS) for name, value in status["position"].items()}
+    largest = {name: round(value, CONTRACT_DECIMALS) for name, value in status["max_abs_position"].items()}
     left = status["orders_left"]
     return {
         **status,
         **labels,
         "reason": reason,
         "seconds": round(seconds, 3),
-        "position": sum(positions.values()),
+        "position": round(sum(positions.values()), CONTRACT_DECIMALS),
         "positions": positions,
         "max_abs_position": max(largest.values(), default=0.0),
         "max_abs_positions": largest,

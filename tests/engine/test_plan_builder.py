@@ -57,6 +57,13 @@ def test_contracts_take_the_place_of_usd() -> None:
     assert plan.limits.max_position_usd == plan.limits.max_order_usd == math.inf
 
 
+def test_sizes_in_contracts_are_capped_too() -> None:
+    plan = core_plan(
+        planned(**{"trading_strategy.avellaneda.base_size": 0.1, "trading_strategy.avellaneda.max_levels": 2})
+    )
+    assert plan.limits.max_order == pytest.approx(0.1 * (1 + 1.3) * 1.5)
+
+
 def test_drawdown_is_a_fraction_of_the_notional_limit() -> None:
     plan = core_plan(planned(**{"risk.max_drawdown": 0.05, "risk.max_notional": 80_000.0}))
     assert plan.limits.max_drawdown_usd == pytest.approx(4000.0)
