@@ -5,7 +5,6 @@ from typing import Any
 
 from kernels.histogram import Histogram
 
-
 CONTRACT_DECIMALS = 8
 """The venue's fixed point (protocol section 3): beyond it a position shows only how floats are stored."""
 
