@@ -33,6 +33,7 @@ MODULES = [
     "feed.frames",
     "feed.outbox",
     "feed.transport",
+    "feed.tap",
     "engine.core.orders",
     "engine.core.requests",
     "engine.core.instrument",
