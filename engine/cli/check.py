@@ -13,7 +13,7 @@ from engine.config import Loaded
 from engine.config_errors import ConfigRefused, Problem, shown
 from engine.config_fees import FeeArithmetic, Reference, all_fee_arithmetic, fee_arithmetic, instruments_of
 from engine.config_schema import Config, all_keys
-from engine.live.host import facts, hints
+from engine.live.host import facts, hints, kernel_cache
 from engine.plan_builder import network_of
 
 USD = click.FloatRange(min=0, min_open=True)
@@ -47,7 +47,7 @@ def command(price: float | None, tick: float | None, show_all: bool, as_json: bo
         "fees": [_sums(s) | _previewed(result.config, s) for s in sums],
         "notes": _notes(result.config, sums),
         "key": key,
-        "kernels": _kernels(),
+        "kernels": kernel_cache(),
         "host": facts(),
         "problems": [problem.as_dict() for problem in problems],
     }
@@ -117,14 +117,6 @@ def _key(config: Config) -> tuple[dict[str, Any], list[Problem]]:
         return {"needed": True, "id": find_key(config.credentials, network, os.environ).kid, "usable": True}, []
     except ConfigRefused as refused:
         return {"needed": True, "usable": False}, list(refused.problems)
-
-
-def _kernels() -> dict[str, Any]:
-    """Whether compiled kernels are in the cache: a start without them takes about ten seconds more."""
-    from kernels import cache
-
-    path = cache.root() / cache.key()
-    return {"cache": str(path), "compiled": sum(1 for _ in path.glob("**/*.nbc")) if path.is_dir() else 0}
 
 
 def _show(report: dict[str, Any], show_all: bool) -> None:

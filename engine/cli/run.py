@@ -13,6 +13,7 @@ from engine.cli.options import configuration, loaded, print_json, refuse
 from engine.config import Loaded
 from engine.config_errors import ConfigRefused, Problem
 from engine.config_fees import all_fee_arithmetic
+from engine.live.host import kernel_cache
 from engine.live.local_exchange import LocalExchange
 from engine.live.status import StatusLine, summary
 from engine.live.tuning import Collector, Tuning
@@ -89,6 +90,8 @@ def _run(result: Loaded, tuning: Tuning, seconds: float | None, options: dict[st
     try:
         if network_of(result.config) == "local" and options["url"] is None:
             exchange = LocalExchange(_exchange_arguments(options))
+        if not kernel_cache()["compiled"]:
+            line.note("first start of this build: compiling the kernels")
         # Imported only now: the exchange starts while the kernels are loaded.
         from engine.live.app import RunOptions, StartRefused, run
 

@@ -30,6 +30,14 @@ def hints(found: dict[str, Any]) -> list[str]:
     return advice
 
 
+def kernel_cache() -> dict[str, Any]:
+    """Where compiled kernels are kept and how many there are: a start without them takes some seconds more."""
+    from kernels import cache
+
+    path = cache.root() / cache.key()
+    return {"cache": str(path), "compiled": sum(1 for _ in path.glob("**/*.nbc")) if path.is_dir() else 0}
+
+
 def _line(path: str) -> str | None:
     try:
         return Path(path).read_text().strip() or None
