@@ -7,7 +7,7 @@ CYTHON := $(shell find kernels feed engine -name '*.pyx' -o -name '*.pxd')
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 ARGS ?=
 
-.PHONY: all run test test-debug lint bench fuzz lock clean
+.PHONY: all run test test-debug lint bench simulate fuzz lock clean
 .DEFAULT_GOAL := all
 
 # Ready to use: .venv/bin/quoter
@@ -31,6 +31,10 @@ test-debug: all
 	cd build/debug-tree && export QUOTER_DEBUG=1 PYTHONPATH="$$PWD" QUOTER_SHARED="$${QUOTER_SHARED:-$(abspath ../shared)}" \
 	    && ../../$(PY) setup.py -q build_ext --inplace --parallel $(JOBS) \
 	    && NUMBA_BOUNDSCHECK=1 ../../$(PY) -m pytest tests -n $(JOBS) $(ARGS)
+
+# Swarms of faults in simulated time, every invariant checked; make simulate ARGS="--base 100000"
+simulate: all
+	$(VENV)/bin/quoter simulate --seeds 20000 --json $(ARGS)
 
 lint: all
 	$(VENV)/bin/ruff check .

@@ -1,6 +1,6 @@
 """The core's conduct towards connection and operator. Owner: the core's thread."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport Instrument
 from engine.core.orders cimport OrderTable
@@ -40,6 +40,8 @@ cdef class Conduct(MessageHandler):
     cdef readonly int64_t orders_left   # as the venue last told while stopping; -1: not told
     cdef readonly int64_t leftover_orders
     cdef dict _positions                # of record, by instrument name, until the grids are known
+    cdef dict _reported                 # the same as the channel told it on this connection
+    cdef uint64_t _position_query       # id of the question for them, 0: none is under way
     cdef dict _rearm_after              # product: when its protection is armed again, ns
     cdef int32_t stop_tries
     cdef int64_t stop_deadline_ns

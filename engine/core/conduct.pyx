@@ -30,11 +30,13 @@ from feed import session_events, venue
 from feed.fields import e8
 from feed.session import Session
 from feed.session_plan import SessionPlan
+from feed.session_results import positions_e8
 from feed.symbols import SymbolTable
 
 cdef enum:
     PROTECTION_COOLDOWN_NS = 3000000000
     STOP_TRIES = 3
+    POSITION_AGAIN_NS = 500000000    # a position of record that differs is asked for again
     OTHER_RATE = 50                  # set-up requests and queries a second: the venue states no limit for them
 
 
@@ -79,6 +81,7 @@ cdef class Conduct(MessageHandler):
         self.equity_peak_usd = -INFINITY
         self.orders_left = -1
         self._positions = {}
+        self._reported = {}
         self._rearm_after = {}
         self.decoder = self._symbols()
 
@@ -108,13 +111,10 @@ cdef class Conduct(MessageHandler):
         self.now_ns = max(self.now_ns, now_ns)
         self.connections += 1
         self.wants_close = None
-        self.requests.forget_all_c()
-        self.table.doubt_all_c()
-        self.quoter.live = False
+        self.outbox.attach(self.outbox.sink)
+        self._begin_anew()
         self.quoter.overflowed = False
         self.next_audit_ns = now_ns + self.audit_ns
-        for instrument in self.instruments:
-            instrument.unsync()
         self.session.connected(now_ns)
         self._pump(now_ns)
 
@@ -123,15 +123,25 @@ cdef class Conduct(MessageHandler):
         cdef Instrument instrument
         self.now_ns = max(self.now_ns, now_ns)
         self.last_error = reason
+        self._begin_anew()
+        self.session.disconnected(now_ns, reason)
+        self._pump(now_ns)
+        if self.stopping:
+            self.stopped = True
+
+    def _begin_anew(self) -> None:
+        """Between two connections nothing is live, nothing is under way, and nothing is known of the market."""
+        cdef Instrument instrument
         self.quoter.live = False
         self.requests.forget_all_c()
         self.table.doubt_all_c()
+        self._rearm_after.clear()
+        self._reported.clear()
+        self._position_query = 0
+        self.stop_deadline_ns = 0
+        self.stop_tries = 0
         for instrument in self.instruments:
             instrument.unsync()
-        self.session.disconnected(now_ns, reason)
-        self._pump(now_ns)
-        if self.stopping and self.table.used == 0:
-            self.stopped = True
 
     @property
     def wants_token(self) -> bool:
@@ -147,10 +157,14 @@ cdef class Conduct(MessageHandler):
 
     def _pump(self, int64_t now_ns) -> None:
         """Send what the session wants sent and take what it has found out."""
-        for text in self.session.take_requests():
-            self._submit(PRIORITY_OTHER, text, now_ns)
-        for event in self.session.take_events():
-            self._on_session(event, now_ns)
+        cdef list events = [None]
+        while events:
+            for text in self.session.take_requests():
+                self._submit(PRIORITY_OTHER, text, now_ns)
+            # Acting on an event may make the session want to send again.
+            events = self.session.take_events()
+            for event in events:
+                self._on_session(event, now_ns)
 
     cdef int _submit(self, int32_t priority, bytes text, int64_t now_ns) except -1:
         cdef Py_ssize_t size = len(text)
@@ -192,10 +206,13 @@ cdef class Conduct(MessageHandler):
         elif isinstance(event, session_events.Live):
             self._go_live(now_ns)
         elif isinstance(event, session_events.Failed):
+            self.quoter.live = False
             self.last_error = event.reason
             self.wants_close = event.reason
             if event.fatal:
                 self.fatal = event.reason
+        elif isinstance(event, session_events.Answer):
+            self._positions_answered(event, now_ns)
         elif isinstance(event, session_events.ReconnectRequested):
             self.wants_close = "the venue asked for a new connection"
 
@@ -217,9 +234,6 @@ cdef class Conduct(MessageHandler):
         cdef Instrument instrument
         if self.wants_close is None:
             self.table.forget_all_c()
-            if self.stopping:
-                self.orders_left = 0
-                self.stopped = True
         by_name = {line["instrument_name"]: line for line in listed}
         for instrument in self.instruments:
             line = by_name[instrument.name.decode()]
@@ -266,14 +280,37 @@ cdef class Conduct(MessageHandler):
         """
         lots = self._positions.get(instrument.name.decode(), 0) // instrument.lot_e8
         missed = lots - instrument.position.lots
-        if missed and self.connections == 1:
-            instrument.base_at(lots, price)
+        if not instrument.based:
+            instrument.rebase(lots, price)
         elif missed:
             self.missed_lots += abs(missed)
             self.reports.book_missed(instrument, missed, price)
-        instrument.reported_lots = lots
+        # What the channel has told on this connection may be newer than the answer that is adopted.
+        instrument.reported_lots = self._reported.get(instrument.name.decode(), lots * instrument.lot_e8) // instrument.lot_e8
         instrument.has_reported = True
         instrument.mismatch_since_ns = 0
+        instrument.mismatches = 0
+
+    def _ask_positions(self, int64_t now_ns) -> None:
+        """Channel and fills disagree for too long: ask, because either may be late. At most one question at a time."""
+        if self._position_query == 0 and self.session.is_live:
+            self._position_query = self.session.request("private/portfolio", {}, now_ns)
+            self._pump(now_ns)
+
+    def _positions_answered(self, event, int64_t now_ns) -> None:
+        """The position of record as answered; one that differs again counts, and is looked at again soon."""
+        cdef Instrument instrument
+        if event.id != self._position_query:
+            return
+        self._position_query = 0
+        self.next_audit_ns = min(self.next_audit_ns, now_ns + POSITION_AGAIN_NS)
+        if event.code != 0:
+            return
+        held = positions_e8(event.result)
+        for instrument in self.instruments:
+            instrument.reported_lots = held.get(instrument.name.decode(), 0) // instrument.lot_e8
+            if instrument.mismatch_since_ns and instrument.reported_lots != instrument.position.lots:
+                instrument.mismatches += 1
 
     def _arm(self, product) -> None:
         cdef Instrument instrument
@@ -335,9 +372,11 @@ cdef class Conduct(MessageHandler):
             mismatch = False
             for instrument in self.instruments:
                 mismatch = mismatch or instrument.mismatch_since_ns != 0
-            if self.reports.halt is not None or mismatch:
-                raise ValueError(f"resume refused: {self.halt_reason}")
+            if self.stopping or self.reports.halt is not None or mismatch:
+                raise ValueError(f"resume refused: {'stopping' if self.stopping else self.halt_reason}")
             self.halt_reason = None
+            self.stop_deadline_ns = 0
+            self.stop_tries = 0
             self.equity_peak_usd = -INFINITY
             self.gate.set_mode(MODE_ACTIVE)
             for instrument in self.instruments:
@@ -355,10 +394,9 @@ cdef class Conduct(MessageHandler):
     def _empty(self, int64_t now_ns) -> None:
         """Remove every order of the session, in-flight ones included (protocol section 6.5), then look."""
         if not self.quoter.live:
-            # Before the end of the set-up no order of this session exists; those of the last one are proven gone by the
-            # next connection's set-up, or stay in doubt.
-            if self.stopping and self.table.used == 0:
-                self.orders_left = 0
+            if self.stopping:
+                # Before the end of the set-up no order of this session exists.
+                self.orders_left = 0 if self.table.used == 0 else -1
                 self.stopped = True
             return
         self._query(REQUEST_CANCEL_SESSION, PRIORITY_CANCEL, "private/cancel_session", {}, now_ns)
@@ -381,10 +419,13 @@ cdef class Conduct(MessageHandler):
             return
         if kind != REQUEST_OPEN_ORDERS or reply.error is not None:
             return
-        self.orders_left = len(reply.result)
+        if self.gate.mode != MODE_HALTED:
+            return                  # asked by a halt that is over
+        # Others may trade on the same account: their orders are not ours to remove.
+        self.orders_left = len([order for order in reply.result if order.get("label") == self.plan.label])
         self.stop_deadline_ns = 0
         if self.orders_left == 0:
-            self.table.forget_all_c()
+            self.table.forget_before_c(reply.id)
             self.stopped = self.stopping
         elif self.stop_tries < STOP_TRIES:
             self.stop_tries += 1

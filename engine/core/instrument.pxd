@@ -48,7 +48,9 @@ cdef class Instrument:
     cdef Position position
     cdef int64_t reported_lots             # position of record, as the venue last told it
     cdef int64_t mismatch_since_ns         # 0: position of record and fills agree
+    cdef int32_t mismatches                # answers in a row that differed from the fills
     cdef bint has_reported
+    cdef bint based                        # the position began from the position of record
     cdef bint dirty
     cdef int32_t pull
     cdef bint armed                        # market-maker protection stands (always, when quoting by orders)

@@ -185,15 +185,22 @@ cdef class Instrument:
         return (self.position.cash_ticklots * unit + self.position.lots * self.settings.lot_contracts * price
                 - self.position.fees_usd + self.position.funding_usd)
 
+    @property
+    def position_lots(self) -> int:
+        """Position in lots, by fills and by the position of record at connection."""
+        return self.position.lots
+
+    @property
+    def why(self) -> str:
+        """Why it is not quoted, in words; ``quoting`` when it is."""
+        return PULLS[self.pull]
+
     def rebase(self, int64_t lots, double price_usd) -> None:
         """Start from a position held before: booked at ``price_usd``, with no profit."""
-        memset(&self.position, 0, sizeof(Position))
-        self.position.lots = lots
-        self.base_at(lots, price_usd)
-
-    def base_at(self, int64_t lots, double price_usd) -> None:
-        """One FIFO lot that holds the whole opening position at ``price_usd`` (rounded to the grid)."""
         cdef int64_t ticks = <int64_t>(price_usd / self.settings.tick_usd + 0.5)
+        memset(&self.position, 0, sizeof(Position))
+        self.based = True
+        self.position.lots = lots
         self.position.cash_ticklots = -lots * ticks
         if lots:
             self.position.count = 1

@@ -60,7 +60,7 @@ cdef class MassQuoter(Quoter):
             self.clear_c(now_ns)
         for i in range(len(self.instruments)):
             instrument = <Instrument>self.instruments[i]
-            if not instrument.dirty or instrument.in_flight or entries >= INSTRUMENTS_A_MESSAGE:
+            if not instrument.dirty or instrument.pull != PULL_NONE or instrument.in_flight or entries >= INSTRUMENTS_A_MESSAGE:
                 continue
             changes[0] = self.want_c(instrument, 1, now_ns)
             changes[1] = self.want_c(instrument, -1, now_ns)

@@ -69,4 +69,5 @@ cdef class OrderTable:
     cdef int64_t best_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef int32_t unsettled_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef void forget_all_c(self) noexcept nogil
+    cdef void forget_before_c(self, uint64_t request) noexcept nogil
     cdef void doubt_all_c(self) noexcept nogil

@@ -185,6 +185,13 @@ cdef class OrderTable:
             if self.slot_[i].state != SLOT_FREE:
                 self.close_c(i)
 
+    cdef void forget_before_c(self, uint64_t request) noexcept nogil:
+        """Free the slots that no request from this one on was about: its answer has shown that they are gone."""
+        cdef int32_t i
+        for i in range(SLOTS):
+            if self.slot_[i].state != SLOT_FREE and self.slot_[i].request < request:
+                self.close_c(i)
+
     cdef void doubt_all_c(self) noexcept nogil:
         """After a lost connection nothing is believed live; everything still counts."""
         cdef int32_t i

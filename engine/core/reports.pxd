@@ -1,6 +1,6 @@
 """What the venue says about our orders, applied once. Owner: the core's thread."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport Instrument
 from engine.core.orders cimport OrderTable
@@ -31,7 +31,7 @@ cdef class Reports:
     cdef int apply_orders_c(self, OrderBatch* batch, int64_t now_ns) except -1
     cdef int apply_reply_c(self, Reply* reply, OrderBatch* batch, int64_t now_ns) except -1
     cdef int _disarm(self, Request* request) except -1
-    cdef int _order(self, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1
+    cdef int _order(self, OrderBatch* batch, OrderUpdate* update, uint64_t request, int64_t now_ns) except -1
     cdef int _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update) except -1
     cdef int _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill) except -1
     cdef int _slot_c(self, Instrument instrument, OrderUpdate* update, int64_t price_ticks, int64_t lots) noexcept nogil

@@ -6,7 +6,7 @@ changes nothing: a fill counts once by its trade id, the filled amount never fal
 
 from collections import deque
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
 from engine.core.instrument cimport Instrument
@@ -56,7 +56,7 @@ cdef class Reports:
         """One ``session.orders`` message."""
         cdef int32_t i
         for i in range(batch.count):
-            self._order(batch, &batch.order[i], now_ns)
+            self._order(batch, &batch.order[i], 0, now_ns)
         return 0
 
     cdef int apply_reply_c(self, Reply* reply, OrderBatch* batch, int64_t now_ns) except -1:
@@ -82,7 +82,7 @@ cdef class Reports:
                 self.quoter.rejected_c(request, definitive, now_ns)
         else:
             if reply.kind == REPLY_ORDER:
-                self._order(batch, &batch.order[0], now_ns)
+                self._order(batch, &batch.order[0], request.id, now_ns)
             if reply.kind == REPLY_MASS_QUOTE and reply.n_fail:
                 self.last_error = reply.error_code
                 self.outbox.on_rejected_c(now_ns)
@@ -101,7 +101,8 @@ cdef class Reports:
                 instrument.armed = False
         return 0
 
-    cdef int _order(self, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1:
+    cdef int _order(self, OrderBatch* batch, OrderUpdate* update, uint64_t request, int64_t now_ns) except -1:
+        """One order's state; ``request``: the one it came in answer to, 0 for a notification."""
         cdef Instrument instrument
         cdef int64_t price_ticks, lots, filled
         cdef int32_t index
@@ -147,7 +148,8 @@ cdef class Reports:
             self.table.slot_[index].quote = 0 if update.has & ORDER_CLIENT_ID else 1
             self.table.slot_[index].level = -1
         order = &self.table.slot_[index]
-        if filled < order.filled_lots:
+        if filled < order.filled_lots or request and order.request != request:
+            # Older than what is known: the order has traded since, or a later request was about it.
             self.table.late += 1
             return 0
         order.filled_lots = filled
@@ -157,8 +159,12 @@ cdef class Reports:
         if update.status == STATUS_UNKNOWN:
             order.state = SLOT_UNKNOWN
             instrument.doubtful = True
-        elif order.state == SLOT_PENDING or order.state == SLOT_AMENDING and update.change_reason == CHANGE_AMEND:
+        elif order.state == SLOT_PENDING:
             order.state = SLOT_LIVE
+        elif order.state == SLOT_AMENDING and update.change_reason == CHANGE_AMEND:
+            # Report and reply of an amend come in either order, so the second of them may follow the next amend.
+            if price_ticks != order.price_ticks or lots != order.lots:
+                order.state = SLOT_LIVE
         if order.state == SLOT_LIVE:
             # The venue's word stands: a post-only price may have been moved, an amount cut.
             order.price_ticks = price_ticks

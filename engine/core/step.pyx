@@ -19,6 +19,7 @@ from feed.decode_slow import Malformed
 cdef enum:
     RESYNC_INTERVAL_NS = 1000000000
     MISMATCH_NS = 3000000000         # the position of record and the fills may disagree for this long while reports are on their way
+    MISMATCH_ANSWERS = 3             # answers in a row that prove a difference
 
 
 cdef class Core(Conduct):
@@ -128,7 +129,8 @@ cdef class Core(Conduct):
             if update.instrument < 0:
                 continue
             instrument = <Instrument>self.instruments[update.instrument]
-            if instrument.tick_e8 and self.quoter.live:
+            self._reported[instrument.name.decode()] = update.position_e8
+            if instrument.tick_e8:
                 instrument.reported_lots = update.position_e8 // instrument.lot_e8
                 instrument.has_reported = True
         self._check_positions(now_ns)
@@ -170,14 +172,26 @@ cdef class Core(Conduct):
         self._pump(now_ns)
 
     cdef int _check_positions(self, int64_t now_ns) except -1:
-        """Position of record against the sum of fills; they may differ only while reports are on their way."""
+        """Position of record against the sum of fills; they may differ only while reports are on their way.
+
+        The channel may lag behind fill after fill, so a difference that lasts is a question first, and only answers that differ
+        one after the other are proof.
+        """
         cdef Instrument instrument
+        if not self.quoter.live:
+            return 0
         for instrument in self.instruments:
             if not instrument.has_reported or instrument.reported_lots == instrument.position.lots:
                 instrument.mismatch_since_ns = 0
-            elif instrument.mismatch_since_ns == 0:
+                instrument.mismatches = 0
+                continue
+            if instrument.mismatch_since_ns == 0:
                 instrument.mismatch_since_ns = now_ns
-            elif now_ns - instrument.mismatch_since_ns > MISMATCH_NS:
+            if now_ns - instrument.mismatch_since_ns <= MISMATCH_NS:
+                self.next_audit_ns = min(self.next_audit_ns, instrument.mismatch_since_ns + MISMATCH_NS + 1)
+            elif instrument.mismatches < MISMATCH_ANSWERS:
+                self._ask_positions(now_ns)
+            else:
                 self.halt(f"{instrument.name.decode()}: position {instrument.position.lots} lots by fills, "
                           f"{instrument.reported_lots} by the venue", now_ns)
         return 0
@@ -202,8 +216,9 @@ cdef class Core(Conduct):
             due = min(due, self.outbox.retry_at_ns)
         elif self.outbox.other_queue.count:
             due = min(due, self.outbox.next_admission_c(PRIORITY_OTHER, self.now_ns))
-        for at_ns in self._rearm_after.values():
-            due = min(due, at_ns)
+        if self.quoter.live:
+            for at_ns in self._rearm_after.values():
+                due = min(due, at_ns)
         return min(due, self.session.deadline_ns)
 
     def on_timer(self, int64_t now_ns) -> None:

@@ -1,0 +1,193 @@
+"""Cores that are broken on purpose: a simulator that does not find them is blind.
+
+Each canary breaks one thing between the core and its surroundings, so that the core as a whole behaves as a core with
+that fault would.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from engine.core.step import Core
+from engine.sim.options import SECOND_NS
+
+if TYPE_CHECKING:
+    from engine.sim.trial import Trial
+
+ACTIVE = 0
+ORDERS = b'{"channel_name":"session.orders'
+TICKER = b'{"channel_name":"ticker.'
+
+
+class Canary:
+    """Nothing is broken. ``within``: in how many seeds a broken one must be found."""
+
+    name = "none"
+    within = 0
+
+    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+        """A request leaves the core: what the wire gets of it, None for nothing."""
+        return text
+
+    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+        """A message reaches the core: what it takes it for."""
+        return [data]
+
+    def after(self, trial: "Trial") -> None:
+        """The core was called."""
+
+
+class ForgetsInFlight(Canary):
+    """Orders count only once the venue has confirmed them."""
+
+    name, within = "forgets orders in flight", 20
+
+    def after(self, trial: "Trial") -> None:
+        """Break it after each call."""
+        for order in trial.core.table.orders():
+            if order["state"] == "pending":
+                trial.core.table.release(order["slot"])
+
+
+class CountsTwice(Canary):
+    """A fill that is reported a second time moves the position a second time."""
+
+    name, within = "counts a fill twice", 40
+
+    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+        """Break it on the way in."""
+        if not data.startswith(ORDERS) or b'"trade_id"' not in data:
+            return [data]
+        message = orjson.loads(data)
+        for line in message["notification"]:
+            line["fills"] += [fill | {"trade_id": fill["trade_id"] + "-again"} for fill in line["fills"]]
+        return [orjson.dumps(message)]
+
+
+class LosesFills(Canary):
+    """Every other message with fills is read without them."""
+
+    name, within = "loses fills", 40
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+        """Break it on the way in."""
+        if not data.startswith(ORDERS) or b'"trade_id"' not in data:
+            return [data]
+        self._count += 1
+        if self._count % 2:
+            return [data]
+        message = orjson.loads(data)
+        for line in message["notification"]:
+            line["fills"] = []
+        return [orjson.dumps(message)]
+
+
+class QuotesUnprotected(Canary):
+    """Cancel-on-disconnect is taken for set, and the leftovers for cancelled, without asking."""
+
+    name, within = "quotes before cancel-on-disconnect", 20
+
+    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+        """Break it on the way out."""
+        if b'"private/set_cancel_on_disconnect"' in text:
+            result = {"message_rate": 50}
+        elif b'"private/cancel_session"' in text:
+            result = None
+        else:
+            return text
+        answer = orjson.dumps({"id": orjson.loads(text)["id"], "result": result})
+        trial.agenda.after(trial.options.latency_ns, lambda: trial.deliver_if_up([answer]))
+        return None
+
+
+class TimeoutIsRejection(Canary):
+    """A request without an answer in time is taken for refused."""
+
+    name, within = "takes a timeout for a rejection", 400
+
+    def __init__(self) -> None:
+        self._core: Core | None = None
+        self._open: dict[int, int] = {}
+
+    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+        """Break it on the way out."""
+        request: dict[str, Any] = orjson.loads(text)
+        if request["method"] in ("private/insert", "private/amend", "private/mass_quote"):
+            number, core = request["id"], trial.core
+            refusal = orjson.dumps({"id": number, "error": {"code": 6, "message": "no answer"}})
+
+            def late() -> None:
+                if trial.core is core and number in self._open:
+                    trial.deliver_if_up([refusal])
+
+            self._open[number] = trial.now_ns
+            trial.agenda.after(trial.options.reply_ns - 1, late)
+        return text
+
+    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+        """Break it on the way in."""
+        if data.startswith(b'{"id":'):
+            self._open.pop(int(data[6 : data.index(b",")]), None)
+        return [data]
+
+
+class IgnoresHalt(Canary):
+    """A halt cancels, and then quoting goes on."""
+
+    name, within = "ignores a halt", 40
+
+    def after(self, trial: "Trial") -> None:
+        """Break it after each call."""
+        trial.core.gate.set_mode(ACTIVE)
+
+
+class TrustsOldData(Canary):
+    """The last ticker is taken for fresh for ever."""
+
+    name, within = "quotes on stale data", 100
+
+    def __init__(self) -> None:
+        self._tickers: dict[bytes, bytes] = {}
+        self._fed_ns = 0
+
+    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+        """Break it on the way in."""
+        if data.startswith(TICKER):
+            self._tickers[data[: data.index(b",")]] = data
+        return [data]
+
+    def after(self, trial: "Trial") -> None:
+        """Break it after each call."""
+        if trial.core.session.is_live and trial.now_ns - self._fed_ns > SECOND_NS:
+            self._fed_ns = trial.now_ns
+            for data in self._tickers.values():
+                trial.core.on_message(data, trial.now_ns, False)
+
+
+class KeepsQuotesOnStop(Canary):
+    """Cancels never leave."""
+
+    name, within = "never cancels", 40
+
+    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+        """Break it on the way out."""
+        if b'"private/cancel' in text or b'"b":[],"a":[]' in text:
+            answer = orjson.dumps({"id": orjson.loads(text)["id"], "result": None})
+            trial.agenda.after(trial.options.latency_ns, lambda: trial.deliver_if_up([answer]))
+            return None
+        return text
+
+
+CANARIES: tuple[type[Canary], ...] = (
+    ForgetsInFlight,
+    CountsTwice,
+    LosesFills,
+    QuotesUnprotected,
+    TimeoutIsRejection,
+    IgnoresHalt,
+    TrustsOldData,
+    KeepsQuotesOnStop,
+)

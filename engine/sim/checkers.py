@@ -1,0 +1,295 @@
+"""Invariants, judged on the exchange's truth and not on what the core says of itself.
+
+Numbers in ``Violation`` are those of the list in docs/simulation.md. Truth is the exchange's state, belief the core's.
+Every check is cheap: sums that the exchange keeps, and the few orders that rest.
+"""
+
+from collections import deque
+from typing import Any
+
+import orjson
+
+from engine.core.step import Core
+from engine.sim.options import LOT_E8, SECOND_NS, SwarmOptions
+from feed.exchange.accounts import Account
+from feed.exchange.connection import Connection
+from feed.exchange.exchange import Exchange
+from feed.exchange.orders import Order
+
+MESSAGE_RATE = 50
+COLLAR = 0.015
+STP = b'"delete_reason":"self_trade_prevention"'
+TICKER = b'{"channel_name":"ticker.'
+REPLY = b'{"id":'
+ORDERS = b'{"channel_name":"session.orders'
+MOVING = ("private/insert", "private/amend", "private/mass_quote")
+
+
+class Violation(Exception):
+    """An invariant does not hold: its number in the list, and what was seen."""
+
+    def __init__(self, invariant: int, what: str) -> None:
+        super().__init__(f"invariant {invariant}: {what}")
+        self.invariant = invariant
+
+
+class Checker:
+    """Watches one core. ``reset`` for a new connection; ``foreign_lots`` is what others traded on its account."""
+
+    def __init__(self, options: SwarmOptions, exchange: Exchange, core: Core, account: str) -> None:
+        self.options = options
+        self.exchange = exchange
+        self.core = core
+        self.number = account
+        self.foreign_lots: dict[str, int] = {}
+        self.halted = False
+        self.halts_expected = False
+        self._connection: Connection | None = None
+        self._was_live = False
+        self._ticker_ns: dict[str, int] = {}
+        self._references: dict[str, list[float]] = {}
+        self._client_ids: set[int] = set()
+        self._sent_ns: deque[int] = deque(maxlen=MESSAGE_RATE)
+        self._moving: dict[Any, tuple[int, int]] = {}
+        self._keys_of: dict[int, list[Any]] = {}
+        self._now_ns = 0
+
+    def reset(self, connection: Connection | None) -> None:
+        """A new connection, or none."""
+        self._connection = connection
+        self._was_live = False
+        self._ticker_ns.clear()
+        self._references.clear()
+        self._sent_ns.clear()
+        self._moving.clear()
+        self._keys_of.clear()
+
+    def restarted(self, core: Core) -> None:
+        """A new process of the core: client order ids may begin anew, because every session does."""
+        self.core = core
+        self._client_ids.clear()
+
+    @property
+    def account(self) -> Account | None:
+        """The core's account, once it has logged in."""
+        return self.exchange.accounts.get(self.number)
+
+    def ours(self) -> list[Order]:
+        """Open orders of the core's sessions, by their label."""
+        account = self.account
+        label = self.core.plan.label
+        return [order for order in account.orders.values() if order.label == label] if account is not None else []
+
+    # --- what passes the wire -------------------------------------------------------------------------------------
+
+    def delivered(self, data: bytes, now_ns: int) -> None:
+        """A message reaches the core."""
+        if data.startswith(TICKER):
+            message = orjson.loads(data)
+            name = message["channel_name"].split(".")[1]
+            line = message["notification"]
+            self._ticker_ns[name] = now_ns
+            self._references[name] = [
+                price for price in (line["mark_price"], line["index"]) if isinstance(price, int | float) and price > 0
+            ]
+        elif data.startswith(REPLY) and self._keys_of:
+            self._answered(int(data[len(REPLY) : data.index(b",")]))
+        elif data.startswith(ORDERS):
+            if self._moving and self.options.mode == "orders":
+                self._reported(data)
+            if STP in data and not self.foreign_lots:
+                raise Violation(10, f"the venue prevented a self-trade: {data!r}")
+
+    def sent(self, text: bytes, now_ns: int) -> None:
+        """The core wrote a request."""
+        request = orjson.loads(text)
+        if request["method"] in MOVING:
+            self._now_ns = now_ns
+            self._rate(now_ns)
+            getattr(self, "_" + request["method"].removeprefix("private/"))(request["id"], request["params"])
+
+    def _insert(self, request_id: int, params: dict[str, Any]) -> None:
+        self._exposing(params["instrument_name"])
+        number = params["client_order_id"]
+        if number in self._client_ids:
+            raise Violation(8, f"client order id {number} was used before")
+        self._client_ids.add(number)
+        self._change(request_id, number)
+        self._level(params["instrument_name"], params["price"], params["amount"])
+
+    def _amend(self, request_id: int, params: dict[str, Any]) -> None:
+        self._change(request_id, params["client_order_id"])
+        order = next((o for o in self.ours() if o.client_id == params["client_order_id"]), None)
+        name = order.listing.name if order is not None else None
+        self._exposing(name)
+        if name is not None:
+            self._level(name, params["price"], params["amount"])
+
+    def _mass_quote(self, request_id: int, params: dict[str, Any]) -> None:
+        for entry in params["quotes"]:
+            levels = [*entry.get("b", ()), *entry.get("a", ())]
+            if not levels:
+                # In order on one connection: once this is answered, nothing of an earlier quote is left.
+                self._moving.pop(entry["i"], None)
+                self._change(request_id, entry["i"])
+            if levels:
+                self._exposing(entry["i"])
+                self._change(request_id, entry["i"])
+            for price, amount in levels:
+                self._level(entry["i"], price, amount)
+            bids, asks = ([price for price, _ in entry.get(side, ())] for side in "ba")
+            if bids and asks and max(bids) >= min(asks):
+                raise Violation(10, f"a quote that crosses itself: {entry}")
+
+    def _exposing(self, name: str | None) -> None:
+        """Something that may add exposure leaves: is it allowed to now?"""
+        core = self.core
+        if not core.session.is_live:
+            raise Violation(12, f"quoted in state {core.session.state.name}")
+        if self.halted:
+            raise Violation(14, "quoted while halted")
+        if self._connection is not None and self._connection.persistent:
+            raise Violation(12, "quoted before cancel-on-disconnect was set")
+        if name is None:
+            return
+        age_ns = self._now_ns - self._ticker_ns.get(name, 0)
+        if age_ns > self.options.data_stale_ns:
+            raise Violation(13, f"quoted {name} on data {age_ns / SECOND_NS:.3f} s old")
+        if not next(i for i in core.instruments if i.name.decode() == name).book_synced:
+            raise Violation(13, f"quoted {name} on a book that is not consistent")
+
+    def _level(self, name: str, price: float, amount: float) -> None:
+        """Grid, size and collar of one order; the collar is against what the core was last told."""
+        listing = self.exchange.listings[name]
+        price_e8, amount_e8 = round(price * 1e8), round(amount * 1e8)
+        if price_e8 <= 0 or amount_e8 <= 0 or price_e8 % listing.tick_e8 or amount_e8 % LOT_E8:
+            raise Violation(16, f"{amount} at {price} is off the grid of {name}")
+        if amount_e8 // LOT_E8 > 2 * self.options.max_lots:
+            raise Violation(2, f"{amount} of {name} exceeds the largest order")
+        for reference in self._references.get(name, ()):
+            if abs(price - reference) > COLLAR * reference * 1.000001:
+                raise Violation(16, f"{price} of {name} is outside of the collar around {reference}")
+
+    def _rate(self, now_ns: int) -> None:
+        if len(self._sent_ns) == MESSAGE_RATE and now_ns - self._sent_ns[0] < SECOND_NS:
+            raise Violation(17, f"more than {MESSAGE_RATE} matching messages in a second")
+        self._sent_ns.append(now_ns)
+
+    def _change(self, request_id: int, key: Any) -> None:
+        """One change in flight an order or a quoted instrument, unless the first is overdue."""
+        if self._now_ns < self._moving.get(key, (0, 0))[1]:
+            raise Violation(9, f"a second change of {key} while one is in flight")
+        self._moving[key] = (request_id, self._now_ns + self.options.reply_ns)
+        self._keys_of.setdefault(request_id, []).append(key)
+
+    def _answered(self, request_id: int) -> None:
+        for key in self._keys_of.pop(request_id, ()):
+            if self._moving.get(key, (0, 0))[0] == request_id:
+                del self._moving[key]
+
+    def _reported(self, data: bytes) -> None:
+        """An order's report is as good an answer as the reply."""
+        for line in orjson.loads(data)["notification"]:
+            self._moving.pop(line.get("client_order_id"), None)
+
+    # --- what is ---------------------------------------------------------------------------------------------------
+
+    def after_event(self, now_ns: int) -> None:
+        """Limits and exposure after every event."""
+        live = self.core.session.is_live
+        if live and not self._was_live:
+            self._entered_live()
+        self._was_live = live
+        if self.core.halt_reason is not None and not self.halts_expected:
+            raise Violation(14, f"halted without cause: {self.core.halt_reason}")
+        account = self.account
+        if account is None:
+            return
+        for instrument in self.core.instruments:
+            position = account.positions.get(instrument.name.decode())
+            if position is None:
+                continue
+            held = position.amount_e8 // LOT_E8
+            slack = self.foreign_lots.get(position.listing.name, 0)
+            for side, open_e8 in ((1, position.open_buy_e8), (-1, position.open_sell_e8)):
+                worst = side * held + open_e8 // LOT_E8
+                if open_e8 and worst > self.options.max_lots + slack:
+                    raise Violation(
+                        1, f"{position.listing.name}: {held} lots and {open_e8 // LOT_E8} open on side {side:+d}"
+                    )
+                if live:
+                    believed = side * instrument.position_lots + self.core.table.exposure(
+                        instrument.index, side, now_ns
+                    )
+                    if believed < worst - slack:
+                        raise Violation(
+                            5, f"{position.listing.name} side {side:+d}: worst case {worst} lots, believed {believed}"
+                        )
+        self._uncrossed(account)
+
+    def _uncrossed(self, account: Account) -> None:
+        best: dict[tuple[str, bool], int] = {}
+        for order in account.orders.values():
+            key = (order.listing.name, order.buy)
+            known = best.get(key)
+            if known is None or (order.price > known if order.buy else order.price < known):
+                best[key] = order.price
+        for (name, buy), price in best.items():
+            if buy and price >= best.get((name, False), price + 1):
+                raise Violation(10, f"own orders cross in {name}")
+
+    def _entered_live(self) -> None:
+        """A new session begins to quote: nothing of an earlier one may be left."""
+        left = [order for order in self.ours() if order.session is not self._connection]
+        if left:
+            raise Violation(12, f"{len(left)} orders of an earlier session are open as quoting begins")
+
+    def deep(self, now_ns: int) -> None:
+        """Every order that can trade is believed possible."""
+        if not self.core.session.is_live:
+            return
+        believed = self.core.table.orders()
+        by_id = {order["order_id"]: order for order in believed}
+        nameless = [order for order in believed if not order["order_id"]]
+        for order in self.ours():
+            if f"{order.id:016X}" in by_id or self._explained(order, nameless):
+                continue
+            raise Violation(5, f"order {order.id:016X} at {order.price} ticks is open and not believed")
+        if self.core.table.used > 128 * self.options.instruments:
+            raise Violation(32, f"{self.core.table.used} orders believed")
+
+    @staticmethod
+    def _explained(order: Order, nameless: list[dict[str, Any]]) -> bool:
+        """Whether a request in flight stands for an order whose id the core has not been told."""
+        for guess in nameless:
+            if order.client_id is not None and guess["client_order_id"] == order.client_id:
+                return True
+            if guess["side"] == (1 if order.buy else -1) and guess["price_ticks"] == order.price:
+                return True
+        return False
+
+    # --- at rest ---------------------------------------------------------------------------------------------------
+
+    def difference(self) -> str | None:
+        """Nothing moves any more: where belief and truth differ, None when they agree."""
+        account = self.account
+        for instrument in self.core.instruments:
+            name = instrument.name.decode()
+            position = account.positions.get(name) if account is not None else None
+            held = position.amount_e8 // LOT_E8 if position is not None else 0
+            if held != instrument.position_lots:
+                return f"{name}: position {held} lots, believed {instrument.position_lots}"
+        if self.core.requests.pending:
+            return f"{self.core.requests.pending} requests without an answer"
+        believed = self.core.table.orders()
+        odd = [order for order in believed if order["state"] != "live"]
+        if odd:
+            return f"an order is {odd[0]['state']} with nothing under way"
+        names = {i.index: i.name.decode() for i in self.core.instruments}
+        belief = sorted(
+            (names[o["instrument"]], o["side"], o["price_ticks"], o["lots"] - o["filled_lots"]) for o in believed
+        )
+        truth = sorted((o.listing.name, 1 if o.buy else -1, o.price, o.remaining) for o in self.ours())
+        if belief != truth:
+            return f"orders {truth}, believed {belief}"
+        return None
