@@ -122,7 +122,7 @@ def run_directory(path: Path) -> Path:
 
 class Journal:
     """Reads a run. After ``records`` has ended, ``cut_bytes`` tells what a torn tail has cost and ``link`` and
-    ``next_sequence`` where writing would go on."""
+    ``next_sequence`` where writing would go on; ``share`` (0 to 1) is how far it has come."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -131,6 +131,7 @@ class Journal:
         self.link = 0
         self.next_sequence = 0
         self.end_offset = 0
+        self.share = 0.0
 
     @property
     def size_bytes(self) -> int:
@@ -139,10 +140,12 @@ class Journal:
 
     def records(self) -> Iterator[Record]:
         """Every record. Raises ``JournalDamaged`` where one is not what was written."""
-        for position, path in enumerate(self.files):
-            yield from self._segment(path, position == 0, position == len(self.files) - 1)
+        for position in range(len(self.files)):
+            yield from self._segment(position)
+        self.share = 1.0
 
-    def _segment(self, path: Path, first: bool, last: bool) -> Iterator[Record]:
+    def _segment(self, position: int) -> Iterator[Record]:
+        path, first, last = self.files[position], position == 0, position == len(self.files) - 1
         data = _content(path)
         if not self._head(path, data, first, last):
             return
@@ -155,6 +158,7 @@ class Journal:
             offset += HEAD_BYTES + len(record.data)
             self.next_sequence += 1
             self.end_offset = offset
+            self.share = (position + offset / len(data)) / len(self.files)
             yield record
 
     def _head(self, path: Path, data: bytes, first: bool, last: bool) -> bool:

@@ -8,6 +8,8 @@ SLOT_BYTES: int
 DATA_BYTES_MAX: int
 TOKEN_PLACEHOLDER: str
 
+def batch_end(handler: MessageHandler, now_ns: int) -> None: ...
+
 class Tap(MessageHandler):
     handler: MessageHandler
     ring: RingWriter

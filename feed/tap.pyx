@@ -143,6 +143,11 @@ cdef class AnswerSink(Sink):
         return -1 if len(self.sent) - 1 in self.refused_ else 0
 
 
+def batch_end(MessageHandler handler not None, int64_t now_ns) -> None:
+    """What ``on_batch_end_c`` of a handler does, for a replay."""
+    handler.on_batch_end_c(now_ns)
+
+
 cdef class Joiner:
     """Puts records together again from the slots of a ring. ``expected``: sequence of the first record that is wanted.
 

@@ -11,6 +11,7 @@ cdef enum:
     LEVELS_MAX = 10          # levels a side in one mass quote (protocol section 7.1)
     FIFO_MAX = 512           # open FIFO lots; the two oldest are merged beyond it
     VOLATILITY_WINDOW_MAX = 256
+    CANDLES_MAX = 128        # closed volume candles kept
 
 # What an operator asks for, for one instrument. NaN means "not given". Written once from the configuration.
 cdef struct Settings:
@@ -136,6 +137,65 @@ cdef struct Position:
     double funding_usd        # received, negative: paid
     int64_t fifo_lots[512]    # unsigned; the sign is the position's
     int64_t fifo_ticks[512]
+
+# Aggressive flow and the last top of book of one instrument: decayed sums, weighted so that the newest counts 1.
+cdef struct Flow:
+    double decay_s            # time constant of every sum; inf: only newer events displace older ones
+    double window             # events: span of the pressure and of the order-flow imbalance
+    double fast_window        # trades: span of the aggressive pressure
+    double impact_window      # trades: span of the impact regression
+    int64_t min_events        # fewer trades (tops): no opinion
+    int64_t stale_ns          # a longer silence: no opinion
+    int64_t trades            # taken in
+    int64_t late              # of these, stamped before their predecessor and counted at its time
+    int64_t refused           # trades and tops without a meaning, not taken in
+    int64_t trade_ns
+    int64_t trade_ticks
+    double signed_lots        # buyer took: positive
+    double total_lots
+    double fast_signed_lots
+    double fast_total_lots
+    double impact_cross       # signed lots times the move in ticks since the trade before
+    double impact_square      # lots squared
+    int64_t tops              # tops of the book taken in
+    int64_t top_ns
+    int64_t bid_ticks
+    int64_t bid_lots
+    int64_t ask_ticks
+    int64_t ask_lots
+    double ofi_lots           # order-flow imbalance
+    double ofi_total_lots     # of its absolute values
+
+# Volume candles of one instrument, a ring. traded = evicted + closed and kept + open, in lots, at every moment.
+cdef struct Candles:
+    int64_t threshold_lots    # a candle is full at this volume
+    int64_t max_age_ns        # and closed by the timer at this age
+    int64_t capacity          # closed candles kept, at most CANDLES_MAX
+    int64_t min_candles       # fewer: no opinion
+    int64_t stale_ns          # a longer silence: no opinion
+    int64_t traded_lots
+    int64_t evicted_lots
+    int64_t closed            # candles closed so far
+    int64_t late              # trades stamped before their predecessor, counted at its time
+    int64_t refused           # trades without a meaning, not taken in
+    int64_t last_ns
+    int64_t head              # next slot of the ring
+    int64_t count             # closed candles kept
+    int64_t open_ns           # the open candle; without volume there is none
+    int64_t open_open_ticks
+    int64_t open_high_ticks
+    int64_t open_low_ticks
+    int64_t open_close_ticks
+    int64_t open_buy_lots
+    int64_t open_sell_lots
+    int64_t begin_ns[128]
+    int64_t end_ns[128]
+    int64_t open_ticks[128]
+    int64_t high_ticks[128]
+    int64_t low_ticks[128]
+    int64_t close_ticks[128]
+    int64_t buy_lots[128]     # buyer took
+    int64_t sell_lots[128]
 
 ctypedef int32_t (*resolve_fn)(Settings*, double, Model*) noexcept nogil
 ctypedef int32_t (*quote_fn)(Market*, Model*, Target*) noexcept nogil

@@ -132,6 +132,65 @@ POSITION = np.dtype([
     ("fifo_ticks", "i8", (512,)),
 ], align=True)
 
+FLOW = np.dtype([
+    ("decay_s", "f8"),
+    ("window", "f8"),
+    ("fast_window", "f8"),
+    ("impact_window", "f8"),
+    ("min_events", "i8"),
+    ("stale_ns", "i8"),
+    ("trades", "i8"),
+    ("late", "i8"),
+    ("refused", "i8"),
+    ("trade_ns", "i8"),
+    ("trade_ticks", "i8"),
+    ("signed_lots", "f8"),
+    ("total_lots", "f8"),
+    ("fast_signed_lots", "f8"),
+    ("fast_total_lots", "f8"),
+    ("impact_cross", "f8"),
+    ("impact_square", "f8"),
+    ("tops", "i8"),
+    ("top_ns", "i8"),
+    ("bid_ticks", "i8"),
+    ("bid_lots", "i8"),
+    ("ask_ticks", "i8"),
+    ("ask_lots", "i8"),
+    ("ofi_lots", "f8"),
+    ("ofi_total_lots", "f8"),
+], align=True)
+
+CANDLES = np.dtype([
+    ("threshold_lots", "i8"),
+    ("max_age_ns", "i8"),
+    ("capacity", "i8"),
+    ("min_candles", "i8"),
+    ("stale_ns", "i8"),
+    ("traded_lots", "i8"),
+    ("evicted_lots", "i8"),
+    ("closed", "i8"),
+    ("late", "i8"),
+    ("refused", "i8"),
+    ("last_ns", "i8"),
+    ("head", "i8"),
+    ("count", "i8"),
+    ("open_ns", "i8"),
+    ("open_open_ticks", "i8"),
+    ("open_high_ticks", "i8"),
+    ("open_low_ticks", "i8"),
+    ("open_close_ticks", "i8"),
+    ("open_buy_lots", "i8"),
+    ("open_sell_lots", "i8"),
+    ("begin_ns", "i8", (128,)),
+    ("end_ns", "i8", (128,)),
+    ("open_ticks", "i8", (128,)),
+    ("high_ticks", "i8", (128,)),
+    ("low_ticks", "i8", (128,)),
+    ("close_ticks", "i8", (128,)),
+    ("buy_lots", "i8", (128,)),
+    ("sell_lots", "i8", (128,)),
+], align=True)
+
 
 def _compare(name: str, dtype: np.dtype, size: int, offsets: dict) -> None:
     """Raise ImportError unless the dtype has exactly the C struct's members, size and offsets."""
@@ -154,6 +213,8 @@ def layouts() -> dict:
     cdef c.Target* target = NULL
     cdef c.Volatility* volatility = NULL
     cdef c.Position* position = NULL
+    cdef c.Flow* flow = NULL
+    cdef c.Candles* candles = NULL
     return {
         "Settings": (sizeof(c.Settings), {
             "tick_usd": <size_t>&settings.tick_usd,
@@ -274,6 +335,63 @@ def layouts() -> dict:
             "fifo_lots": <size_t>&position.fifo_lots,
             "fifo_ticks": <size_t>&position.fifo_ticks,
         }),
+        "Flow": (sizeof(c.Flow), {
+            "decay_s": <size_t>&flow.decay_s,
+            "window": <size_t>&flow.window,
+            "fast_window": <size_t>&flow.fast_window,
+            "impact_window": <size_t>&flow.impact_window,
+            "min_events": <size_t>&flow.min_events,
+            "stale_ns": <size_t>&flow.stale_ns,
+            "trades": <size_t>&flow.trades,
+            "late": <size_t>&flow.late,
+            "refused": <size_t>&flow.refused,
+            "trade_ns": <size_t>&flow.trade_ns,
+            "trade_ticks": <size_t>&flow.trade_ticks,
+            "signed_lots": <size_t>&flow.signed_lots,
+            "total_lots": <size_t>&flow.total_lots,
+            "fast_signed_lots": <size_t>&flow.fast_signed_lots,
+            "fast_total_lots": <size_t>&flow.fast_total_lots,
+            "impact_cross": <size_t>&flow.impact_cross,
+            "impact_square": <size_t>&flow.impact_square,
+            "tops": <size_t>&flow.tops,
+            "top_ns": <size_t>&flow.top_ns,
+            "bid_ticks": <size_t>&flow.bid_ticks,
+            "bid_lots": <size_t>&flow.bid_lots,
+            "ask_ticks": <size_t>&flow.ask_ticks,
+            "ask_lots": <size_t>&flow.ask_lots,
+            "ofi_lots": <size_t>&flow.ofi_lots,
+            "ofi_total_lots": <size_t>&flow.ofi_total_lots,
+        }),
+        "Candles": (sizeof(c.Candles), {
+            "threshold_lots": <size_t>&candles.threshold_lots,
+            "max_age_ns": <size_t>&candles.max_age_ns,
+            "capacity": <size_t>&candles.capacity,
+            "min_candles": <size_t>&candles.min_candles,
+            "stale_ns": <size_t>&candles.stale_ns,
+            "traded_lots": <size_t>&candles.traded_lots,
+            "evicted_lots": <size_t>&candles.evicted_lots,
+            "closed": <size_t>&candles.closed,
+            "late": <size_t>&candles.late,
+            "refused": <size_t>&candles.refused,
+            "last_ns": <size_t>&candles.last_ns,
+            "head": <size_t>&candles.head,
+            "count": <size_t>&candles.count,
+            "open_ns": <size_t>&candles.open_ns,
+            "open_open_ticks": <size_t>&candles.open_open_ticks,
+            "open_high_ticks": <size_t>&candles.open_high_ticks,
+            "open_low_ticks": <size_t>&candles.open_low_ticks,
+            "open_close_ticks": <size_t>&candles.open_close_ticks,
+            "open_buy_lots": <size_t>&candles.open_buy_lots,
+            "open_sell_lots": <size_t>&candles.open_sell_lots,
+            "begin_ns": <size_t>&candles.begin_ns,
+            "end_ns": <size_t>&candles.end_ns,
+            "open_ticks": <size_t>&candles.open_ticks,
+            "high_ticks": <size_t>&candles.high_ticks,
+            "low_ticks": <size_t>&candles.low_ticks,
+            "close_ticks": <size_t>&candles.close_ticks,
+            "buy_lots": <size_t>&candles.buy_lots,
+            "sell_lots": <size_t>&candles.sell_lots,
+        }),
     }
 
 
@@ -284,6 +402,8 @@ DTYPES = {
     "Target": TARGET,
     "Volatility": VOLATILITY,
     "Position": POSITION,
+    "Flow": FLOW,
+    "Candles": CANDLES,
 }
 
 for _name, (_size, _offsets) in layouts().items():

@@ -4,6 +4,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("default", deadline=None)
+# Derandomised: a change is judged by the same examples wherever it is checked; ``make fuzz`` looks for new ones.
+settings.register_profile("default", deadline=None, derandomize=True)
 settings.register_profile("fuzz", deadline=None, max_examples=20_000, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("QUOTER_HYPOTHESIS", "default"))

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exchange": ("engine.cli.exchange", "Serve the local exchange on a loopback websocket."),
     "check": ("engine.cli.check", "Show and judge configuration, fees, key, kernels and host."),
     "selftest": ("engine.cli.selftest", "Compare the compiled kernels with published numbers."),
+    "replay": ("engine.cli.replay", "Drive the core by a recorded run: verify it, or explain an event."),
     "simulate": ("engine.cli.simulate", "Try to break the core in simulated time: seeds, faults, invariants."),
     "bench": ("engine.cli.bench", "Measure latency and throughput on this machine."),
 }

@@ -126,7 +126,7 @@ cdef class Conduct(MessageHandler):
         self._begin_anew()
         self.session.disconnected(now_ns, reason)
         self._pump(now_ns)
-        if self.stopping:
+        if self.stopping and self.table.used == 0:
             self.stopped = True
 
     def _begin_anew(self) -> None:
@@ -234,6 +234,9 @@ cdef class Conduct(MessageHandler):
         cdef Instrument instrument
         if self.wants_close is None:
             self.table.forget_all_c()
+            if self.stopping:
+                self.orders_left = 0
+                self.stopped = True
         by_name = {line["instrument_name"]: line for line in listed}
         for instrument in self.instruments:
             line = by_name[instrument.name.decode()]
@@ -394,9 +397,10 @@ cdef class Conduct(MessageHandler):
     def _empty(self, int64_t now_ns) -> None:
         """Remove every order of the session, in-flight ones included (protocol section 6.5), then look."""
         if not self.quoter.live:
-            if self.stopping:
-                # Before the end of the set-up no order of this session exists.
-                self.orders_left = 0 if self.table.used == 0 else -1
+            # Before the end of the set-up no order of this session exists; those of the last one are proven gone by the
+            # next connection's set-up, or stay in doubt.
+            if self.stopping and self.table.used == 0:
+                self.orders_left = 0
                 self.stopped = True
             return
         self._query(REQUEST_CANCEL_SESSION, PRIORITY_CANCEL, "private/cancel_session", {}, now_ns)

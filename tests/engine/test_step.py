@@ -116,6 +116,17 @@ def test_after_a_lost_connection_everything_is_doubted_then_reconciled(mode: str
     assert status["position"]["BTC-PERPETUAL"] == pytest.approx(w.exchange.position(account(w), "BTC-PERPETUAL"))
 
 
+def test_a_stop_while_disconnected_is_done_when_the_next_connection_has_shown_it() -> None:
+    w = world(15)
+    run(w, 20)
+    w.cut("test")
+    w.core.operator("stop", w.now_ns)
+    assert not w.core.stopped and w.core.table.used > 0
+    w.reconnect()
+    run(w, 2)
+    assert w.core.stopped and w.core.orders_left == 0 and not truth(w)
+
+
 @pytest.mark.parametrize("latency_ms", [0.05, 5, 80])
 def test_worst_case_holds_on_the_exchange_at_any_latency(latency_ms: float) -> None:
     told = plan()
@@ -141,7 +152,7 @@ def test_stale_data_pulls_the_quotes() -> None:
     w.mute = True
     run(w, 4)
     assert not truth(w)
-    assert w.core.status()["instruments"]["BTC-PERPETUAL"]["why"] in ("stale data", "not ready")
+    assert w.core.status()["instruments"]["BTC-PERPETUAL"]["why"] in ("stale data", "not ready", "orders of unknown fate")
 
 
 def test_a_drawdown_beyond_the_limit_halts() -> None:

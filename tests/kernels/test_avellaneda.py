@@ -71,7 +71,7 @@ def test_no_time_left_leaves_the_liquidity_term(q: float, gamma: float, kappa: f
 def test_indifference_prices_are_one_trade_apart(q: float, gamma: float, sigma: float, tau: float) -> None:
     bid, ask = avellaneda.indifference_prices(0.0, q, gamma, sigma, tau)
     unit = gamma * sigma**2 * tau
-    assert ask - bid == pytest.approx(unit, rel=1e-6, abs=1e-12 * (1 + abs(q)) * unit)
+    assert ask - bid == pytest.approx(unit, rel=1e-6, abs=1e-12 * (1 + abs(q)) * unit + 1e-300)
     # A frozen position is worth q s - q^2 unit / 2 for certain: buying one at the bid changes nothing.
     assert -bid - ((q + 1) ** 2 - q**2) * unit / 2 == pytest.approx(0.0, abs=1e-9 * (1 + q * q) * (1 + unit))
 
