@@ -28,6 +28,14 @@ def rows(result: Any, what: str) -> tuple[Any, ...]:
     return tuple(result)
 
 
+def open_orders(result: Any) -> tuple[dict[str, Any], ...]:
+    """The orders of ``private/open_orders``."""
+    orders = rows(result, "orders")
+    if not all(isinstance(order, dict) for order in orders):
+        raise Unexpected("an order that is no object")
+    return orders
+
+
 def message_rate(result: Any) -> int:
     """Matching messages a second, of ``private/set_cancel_on_disconnect``."""
     rate = member(result, "message_rate")

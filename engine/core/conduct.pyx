@@ -30,7 +30,7 @@ from feed import session_events, venue
 from feed.fields import e8
 from feed.session import Session
 from feed.session_plan import SessionPlan
-from feed.session_results import positions_e8
+from feed.session_results import Unexpected, open_orders, positions_e8
 from feed.symbols import SymbolTable
 
 cdef enum:
@@ -309,7 +309,11 @@ cdef class Conduct(MessageHandler):
         self.next_audit_ns = min(self.next_audit_ns, now_ns + POSITION_AGAIN_NS)
         if event.code != 0:
             return
-        held = positions_e8(event.result)
+        try:
+            held = positions_e8(event.result)
+        except Unexpected as error:
+            self.wants_close = f"the answer to private/portfolio: {error}"
+            return
         for instrument in self.instruments:
             instrument.reported_lots = held.get(instrument.name.decode(), 0) // instrument.lot_e8
             if instrument.mismatch_since_ns and instrument.reported_lots != instrument.position.lots:
@@ -426,7 +430,11 @@ cdef class Conduct(MessageHandler):
         if self.gate.mode != MODE_HALTED:
             return                  # asked by a halt that is over
         # Others may trade on the same account: their orders are not ours to remove.
-        self.orders_left = len([order for order in reply.result if order.get("label") == self.plan.label])
+        try:
+            self.orders_left = len([order for order in open_orders(reply.result) if order.get("label") == self.plan.label])
+        except Unexpected as error:
+            self.wants_close = f"the answer to private/open_orders: {error}"
+            return
         self.stop_deadline_ns = 0
         if self.orders_left == 0:
             self.table.forget_before_c(reply.id)
