@@ -18,6 +18,10 @@ from engine.core.step cimport Core
 from feed.events cimport KIND_REPLY, KIND_SLOW
 from feed.frames cimport MESSAGE_BYTES_MAX, MessageHandler, Sink
 
+from kernels.records cimport (
+    Market, Model, Position, Target, Volatility, fill_fn, quote_fn, volatility_fn,
+)
+
 from engine.sim.tape import Act, feed
 
 cdef extern from "time.h" nogil:
@@ -62,6 +66,43 @@ def clock_cost_ns(int32_t rounds=10_000):
         begin = monotonic_ns()
         between[i] = monotonic_ns() - begin
     return int(np.median(between))
+
+
+def repeat_quote(size_t address, size_t market, size_t model, size_t target, int64_t n):
+    """Call a quote kernel ``n`` times by its C pointer, the fair price moving; the sum of its codes.
+
+    market, model, target: addresses of records that the caller keeps alive.
+    """
+    cdef quote_fn quote = <quote_fn>address
+    cdef double fair_usd = (<Market*>market).fair_usd
+    cdef int64_t i, codes = 0
+    with nogil:
+        for i in range(n):
+            (<Market*>market).fair_usd = fair_usd + 0.5 * (i & 7)
+            codes += quote(<Market*>market, <Model*>model, <Target*>target)
+    (<Market*>market).fair_usd = fair_usd
+    return codes
+
+
+def repeat_volatility(size_t address, size_t state, double price_usd, int64_t step_ns, int64_t n):
+    """Feed ``n`` prices ``step_ns`` apart to a volatility kernel by its C pointer; its last answer."""
+    cdef volatility_fn volatility = <volatility_fn>address
+    cdef int64_t i, begin_ns = (<Volatility*>state).last_ns
+    cdef double sigma = 0.0
+    with nogil:
+        for i in range(n):
+            sigma = volatility(<Volatility*>state, price_usd + (i & 7), begin_ns + (i + 1) * step_ns)
+    return sigma
+
+
+def repeat_fill(size_t address, size_t position, int64_t lots, int64_t price_ticks, int64_t n):
+    """Book ``n`` fills, bought and sold in turn, by the C pointer of the accounting kernel; the sum of its codes."""
+    cdef fill_fn fill = <fill_fn>address
+    cdef int64_t i, codes = 0
+    with nogil:
+        for i in range(n):
+            codes += fill(<Position*>position, lots if i & 1 else -lots, price_ticks + (i & 15), 0.0)
+    return codes
 
 
 cdef class CountingSink(Sink):

@@ -130,7 +130,13 @@ class PlainPython:
     def __call__(self, frame: bytes, now_ns: int) -> bytes:
         """Answer one ticker."""
         ticker = json.loads(frame)["notification"]
-        fair_usd = 0.5 * (ticker["best_bid_price"] + ticker["best_ask_price"])
+        bids, asks = self.ladder(ticker["best_bid_price"], ticker["best_ask_price"], now_ns)
+        self._id += 1
+        return json.dumps(_request(self._name, bids, asks, self._id)).encode()
+
+    def ladder(self, bid_usd: float, ask_usd: float, now_ns: int) -> tuple[list[list[float]], list[list[float]]]:
+        """The model alone: (price, amount) of each level of both sides, best first."""
+        fair_usd = 0.5 * (bid_usd + ask_usd)
         if self._last is not None and now_ns > self._last[1]:
             rate = (fair_usd - self._last[0]) ** 2 / ((now_ns - self._last[1]) * 1e-9)
             self._sigma_usd = math.sqrt(0.98 * self._sigma_usd**2 + 0.02 * rate)
@@ -139,13 +145,12 @@ class PlainPython:
         reservation_usd = fair_usd - self._position * unit_usd
         half_usd = max(self._liquidity_usd + 0.5 * unit_usd, self._multiple * self._sigma_usd)
         half_usd = min(max(half_usd, self._half_usd[0]), self._half_usd[1])
-        bid = min(math.floor((reservation_usd - half_usd) / self._tick_usd), ticker["best_ask_price"] - self._tick_usd)
-        ask = max(math.ceil((reservation_usd + half_usd) / self._tick_usd), ticker["best_bid_price"] + self._tick_usd)
+        bid = min(math.floor((reservation_usd - half_usd) / self._tick_usd), ask_usd - self._tick_usd)
+        ask = max(math.ceil((reservation_usd + half_usd) / self._tick_usd), bid_usd + self._tick_usd)
         step = self._spacing_ticks
         bids = [[(bid - i * step) * self._tick_usd, round(size, 8)] for i, size in enumerate(self._sizes)]
         asks = [[(ask + i * step) * self._tick_usd, round(size, 8)] for i, size in enumerate(self._sizes)]
-        self._id += 1
-        return json.dumps(_request(self._name, bids, asks, self._id)).encode()
+        return bids, asks
 
 
 @dataclass(frozen=True, slots=True)
