@@ -1,8 +1,9 @@
 """A market in which every tick moves the price, and nobody trades: what a quoter has to answer without pause.
 
-Each side is a ladder of the crowd's orders; at every step both ladders are withdrawn and put back a few ticks away, so
-that one book message changes every level. Steps are smaller than the room between the crowd and any sane quote, so
-nothing is ever hit and every answer depends on the price alone.
+On each side one order of the crowd is best, before a backdrop that stays where it is. At every step both best orders
+are withdrawn and put back a few ticks away: four changes of levels, a little more than the venue's book messages hold
+(protocol section 8.5 shows two). Steps are smaller than the room between the crowd and any sane quote, so nothing is
+ever hit and every answer depends on the price alone.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from random import Random
 from feed.exchange.instruments import Instrument
 from feed.exchange.market import Floor
 
-LEVELS = 5
-SPACING_TICKS = 3
+BACKDROP_LEVELS = 20
+BACKDROP_TICKS = 100
 HALF_SPREAD_TICKS = 8
 STEP_TICKS = (4, 7)
 RANGE_TICKS = 60
@@ -41,7 +42,11 @@ class MovingMarket:
         """Publish the index, which stays where it is, and fill the book."""
         self._floor = floor
         floor.set_index(self._instrument.underlying, self._start_usd)
-        self._fill(floor)
+        for level in range(BACKDROP_LEVELS):
+            away = BACKDROP_TICKS + level
+            floor.insert(self._instrument.name, True, self._start_ticks - away, 500)
+            floor.insert(self._instrument.name, False, self._start_ticks + away, 500)
+        self._quote(floor)
         self._next_ns = now_ns + self._interval_ns
 
     def next_ns(self) -> int:
@@ -58,14 +63,12 @@ class MovingMarket:
             self._mid_ticks += step
             for order in self._orders:
                 self._floor.reduce(order, 0)
-            self._fill(self._floor)
+            self._quote(self._floor)
             self._next_ns += self._interval_ns
 
-    def _fill(self, floor: Floor) -> None:
-        self._orders = []
-        for level in range(LEVELS):
-            away = HALF_SPREAD_TICKS + level * SPACING_TICKS
-            for buy in (True, False):
-                lots = self._random.randint(50, 999)
-                price_ticks = self._mid_ticks + (-away if buy else away)
-                self._orders.append(floor.insert(self._instrument.name, buy, price_ticks, lots))
+    def _quote(self, floor: Floor) -> None:
+        bid, ask = self._mid_ticks - HALF_SPREAD_TICKS, self._mid_ticks + HALF_SPREAD_TICKS
+        self._orders = [
+            floor.insert(self._instrument.name, buy, price_ticks, self._random.randint(50, 999))
+            for buy, price_ticks in ((True, bid), (False, ask))
+        ]
