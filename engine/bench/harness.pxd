@@ -8,6 +8,7 @@ from feed.frames cimport MessageHandler, Sink
 cdef class CountingSink(Sink):
     cdef readonly int64_t writes
     cdef readonly int64_t bytes_out
+    cdef readonly int64_t written_ns
 
 cdef class Player:
     cdef readonly int32_t count

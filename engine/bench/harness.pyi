@@ -10,6 +10,7 @@ from feed.frames import MessageHandler, Sink
 class CountingSink(Sink):
     writes: int
     bytes_out: int
+    written_ns: int
 
 class Player:
     count: int
@@ -23,6 +24,7 @@ class Player:
         stop: int,
         ns: npt.NDArray[np.int64],
         sent: npt.NDArray[np.int64],
+        busy: npt.NDArray[np.int64],
     ) -> None: ...
     def blocks(self, core: Core, start: int, stop: int) -> tuple[int, int]: ...
     def time_messages(self, core: Core, start: int, stop: int) -> int: ...

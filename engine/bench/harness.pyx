@@ -106,11 +106,12 @@ def repeat_fill(size_t address, size_t position, int64_t lots, int64_t price_tic
 
 
 cdef class CountingSink(Sink):
-    """Takes every request, counts it and its bytes, and keeps nothing."""
+    """Takes every request, counts it and its bytes, and notes when the last came; it keeps nothing."""
 
     cdef int write_c(self, char* text, Py_ssize_t size) noexcept:
         self.writes += 1
         self.bytes_out += size
+        self.written_ns = monotonic_ns()
         return 0
 
 
@@ -160,17 +161,18 @@ cdef class Player:
             self.play_c(core, i)
 
     def measure(self, Core core not None, CountingSink sink not None, int32_t start, int32_t stop, int64_t[::1] ns,
-                int64_t[::1] sent):
-        """Play, and write for each input how long the core took and how many requests left meanwhile.
+                int64_t[::1] sent, int64_t[::1] busy):
+        """Play, and write for each input how long it took until its last request left, and how many left.
 
-        Inputs that are no message are played, not measured: 0 ns. ``ns`` and ``sent`` hold ``count`` values.
+        What no request answers is measured until the core is done with it. ``busy``: until it is done with it in any
+        case. Inputs that are no message are played, not measured: 0 ns. The arrays hold ``count`` values each.
         """
         cdef int64_t begin, writes
         cdef Py_ssize_t size
         cdef const char* message
         cdef int32_t i
         self._check(start, stop)
-        if ns.shape[0] < self.count or sent.shape[0] < self.count:
+        if min(ns.shape[0], sent.shape[0], busy.shape[0]) < self.count:
             raise ValueError(f"arrays of {self.count} values are needed")
         for i in range(start, stop):
             writes = sink.writes
@@ -178,10 +180,12 @@ cdef class Player:
                 message = self.load_c(i, &size)
                 begin = monotonic_ns()
                 core.on_message_c(message, size, self.now_ns[i], self.last[i])
-                ns[i] = monotonic_ns() - begin
+                busy[i] = monotonic_ns() - begin
+                ns[i] = sink.written_ns - begin if sink.writes > writes else busy[i]
             else:
                 feed(core, self.others[i])
                 ns[i] = 0
+                busy[i] = 0
             sent[i] = sink.writes - writes
 
     def time_messages(self, Core core not None, int32_t start, int32_t stop):

@@ -19,17 +19,16 @@ KINDS = ("book", "ticker", "lwt", "reply", "session")
 class InProcess:
     """What ``run`` found.
 
-    ``tick``: messages that made a request leave. ``unanswered``: by kind, messages that did not. ``blocks`` that were
-    allocated and kept over ``blocks_messages`` messages.
+    ``tick``: messages that made a request leave, until it left. ``busy``: the same messages, until the core was done
+    with them. ``unanswered``: by kind, messages that made none leave.
     """
 
     tick: Rounds = field(default_factory=Rounds)
+    busy: Rounds = field(default_factory=Rounds)
     unanswered: dict[str, Rounds] = field(default_factory=lambda: {kind: Rounds() for kind in KINDS})
     orjson_njit: Rounds = field(default_factory=Rounds)
     plain: Rounds = field(default_factory=Rounds)
     clock_ns: int = 0
-    blocks: int = 0
-    blocks_messages: int = 0
 
 
 def live_core(session: Session, player: Player) -> tuple[Core, CountingSink]:
@@ -47,9 +46,10 @@ def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: No
     ticks, kinds = tickers(session), message_kinds(session)
     for _ in range(rounds):
         core, sink = live_core(session, player)
-        ns, sent = np.zeros(player.count, np.int64), np.zeros(player.count, np.int64)
-        player.measure(core, sink, session.live_at, player.count, ns, sent)
+        ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))
+        player.measure(core, sink, session.live_at, player.count, ns, sent, busy)
         found.tick.add(ns[(sent > 0) & (ns > 0)])
+        found.busy.add(busy[(sent > 0) & (ns > 0)])
         for kind, figures in found.unanswered.items():
             values = ns[(kinds == kind) & (sent == 0) & (ns > 0)]
             if values.size:

@@ -87,6 +87,7 @@ def _in_process(session: tapes.Session, size: Size, result: Result, progress: Ca
     goal = f"<= {IN_PROCESS_RATIO_MAX}, p99.9 <= {IN_PROCESS_P999_NS_MAX / 1000:g} us"
     result.rows += [
         Row("tick to request bytes, in process", found.tick, "orjson+njit+orjson", to_orjson, goal, reached),
+        Row("  until the core is done with it", found.busy),
         Row("  orjson + njit + orjson", found.orjson_njit),
         Row("  json + plain Python", found.plain, "orjson+njit+orjson", ratio(found.plain, found.orjson_njit)),
         *(Row(f"  unanswered {kind}", figures) for kind, figures in found.unanswered.items() if figures.rounds),
@@ -98,6 +99,7 @@ def _in_process(session: tapes.Session, size: Size, result: Result, progress: Ca
         "clock_ns": found.clock_ns,
         "latency_ns": {
             "tick_to_request": found.tick.as_dict(),
+            "tick_done": found.busy.as_dict(),
             "orjson_njit": found.orjson_njit.as_dict(),
             "plain_python": found.plain.as_dict(),
             "unanswered": {kind: figures.as_dict() for kind, figures in found.unanswered.items() if figures.rounds},

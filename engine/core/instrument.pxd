@@ -52,6 +52,7 @@ cdef class Instrument:
     cdef bint has_reported
     cdef bint based                        # the position began from the position of record
     cdef bint dirty
+    cdef bint unobserved                   # the last price looked at has not reached the volatility estimator
     cdef int32_t pull
     cdef bint armed                        # market-maker protection stands (always, when quoting by orders)
     cdef bint doubtful                     # an order's fate is unknown: cleared up before anything new is quoted
@@ -72,7 +73,7 @@ cdef class Instrument:
 
     cdef int32_t apply_book_c(self, BookUpdate* update, int64_t now_ns) noexcept nogil
     cdef void apply_ticker_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
-    cdef void observe_c(self, OrderTable table, volatility_fn volatility, int64_t now_ns) noexcept nogil
+    cdef void observe_c(self, volatility_fn volatility, int64_t now_ns) noexcept nogil
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil
     cdef int32_t _level_c(self, bint bid, LevelChange* change) noexcept nogil
     cdef double pnl_usd_c(self) noexcept nogil

@@ -169,8 +169,9 @@ cdef class Instrument:
         market.fair_usd = 0.5 * (market.bid_ticks + market.ask_ticks) * self.settings.tick_usd
         return PULL_NONE
 
-    cdef void observe_c(self, OrderTable table, volatility_fn volatility, int64_t now_ns) noexcept nogil:
+    cdef void observe_c(self, volatility_fn volatility, int64_t now_ns) noexcept nogil:
         """Feed the volatility estimator with the price just seen."""
+        self.unobserved = False
         if isfinite(self.market.fair_usd):
             self.market.sigma_usd = volatility(&self.volatility, self.market.fair_usd, now_ns)
 

@@ -46,6 +46,7 @@ cdef class Quoter:
     cdef int64_t amount_e8_[10]
 
     cdef void decide_c(self, int64_t now_ns) noexcept
+    cdef void observe_c(self, int64_t now_ns) noexcept
     cdef int32_t evaluate_c(self, Instrument instrument, int64_t now_ns) noexcept
     cdef void accepted_c(self, Request* request, int32_t failed, int64_t now_ns) noexcept
     cdef void rejected_c(self, Request* request, bint definitive, int64_t now_ns) noexcept

@@ -66,7 +66,11 @@ cdef class Quoter:
         cdef double fair = instrument.market.fair_usd
         cdef int64_t room, resting
         if why == PULL_NONE:
-            instrument.observe_c(self.table, self.volatility, now_ns)
+            # A sample costs as much as a decision, and every few dozen ten times that: it waits until the requests are on
+            # their way, and counts from the next decision on. Without any estimate there is nothing to decide with.
+            instrument.unobserved = True
+            if not instrument.market.sigma_usd > 0.0:
+                instrument.observe_c(self.volatility, now_ns)
         if not self.live:
             return PULL_NOT_READY
         if self.gate.mode == MODE_HALTED:
@@ -96,6 +100,13 @@ cdef class Quoter:
         if self.quote(&instrument.market, &instrument.model, &instrument.target) != 0:
             return PULL_MODEL
         return PULL_NONE
+
+    cdef void observe_c(self, int64_t now_ns) noexcept:
+        """After a decision: give the volatility estimators the prices that were decided on."""
+        cdef int i
+        for i in range(len(self.instruments)):
+            if (<Instrument>self.instruments[i]).unobserved:
+                (<Instrument>self.instruments[i]).observe_c(self.volatility, now_ns)
 
     cdef int64_t _capacity_c(self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil:
         """Lots that a side's ladder may hold.

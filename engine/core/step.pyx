@@ -53,6 +53,7 @@ cdef class Core(Conduct):
         if not self.quoter.live:
             self._check_synced(now_ns)
         self.quoter.decide_c(now_ns)
+        self.quoter.observe_c(now_ns)
         if self.quoter.overflowed and self.wants_close is None:
             self.wants_close = "a bound was reached: requests unanswered or bytes unsent"
         if self.reports.halt is not None and self.halt_reason is None:

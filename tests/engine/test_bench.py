@@ -69,12 +69,13 @@ def test_one_book_message_does_what_two_do() -> None:
 def test_the_harness_counts_the_session_s_requests(session: tapes.Session) -> None:
     player, core, sink = Player(session.tape), session.core(), CountingSink()
     core.attach(sink)
-    ns, sent = np.zeros(player.count, np.int64), np.zeros(player.count, np.int64)
-    player.measure(core, sink, 0, player.count, ns, sent)
+    ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))
+    player.measure(core, sink, 0, player.count, ns, sent, busy)
     assert sent.tolist() == [len(texts) for texts in session.sent]
     assert sink.bytes_out == sum(len(text) for texts in session.sent for text in texts)
     is_message = np.array([entry.act is Act.MESSAGE for entry in session.tape.inputs])
     assert (ns[is_message] > 0).all() and (ns[~is_message] == 0).all()
+    assert (ns <= busy).all() and (ns == busy)[sent == 0].all() and (ns < busy)[(sent > 0) & is_message].all()
 
 
 def test_the_harness_refuses_what_it_cannot_hold(session: tapes.Session) -> None:
@@ -85,7 +86,7 @@ def test_the_harness_refuses_what_it_cannot_hold(session: tapes.Session) -> None
         player.time_messages(core, 5, 4)
     short = np.zeros(3, np.int64)
     with pytest.raises(ValueError, match="arrays of"):
-        player.measure(core, sink, 0, 1, short, short)
+        player.measure(core, sink, 0, 1, short, short, short)
     tape = Tape()
     tape.record(Act.MESSAGE, 1, b" " * (1024 * 1024 + 1))
     with pytest.raises(ValueError, match="more than"):

@@ -176,3 +176,14 @@ def test_numbers_in_status_are_finite_before_anything_is_known() -> None:
     status = w.core.status()
     assert all(math.isfinite(v) for v in status["position"].values())
     w.run(w.now_ns + SECOND_NS // 1000)
+
+
+def test_every_price_decided_on_reaches_the_volatility_estimator() -> None:
+    """It is taken in once the requests are out, and counts from the next decision on."""
+    w = world(2)
+    run(w, 60)
+    records = w.core.instruments[0].records()
+    state, market = records["volatility"], records["market"]
+    assert state["samples"] > 100
+    assert market["sigma_usd"] == pytest.approx(state["sigma_rate"] * state["last_usd"])
+    assert state["last_usd"] == pytest.approx(market["fair_usd"], rel=1e-3)

@@ -49,15 +49,3 @@ def test_a_fresh_core_sends_the_same_bytes(mode: str) -> None:
     assert sent.digest() == expected
     assert core.status() == w.core.status()
     assert {entry.act for entry in tape.inputs} == set(Act)
-
-
-def test_another_time_gives_other_bytes() -> None:
-    """The times on the tape are inputs: shown by what happens without them."""
-    w, tape, expected = recorded("mass_quote")
-    late = Tape([entry._replace(now_ns=entry.now_ns + i * 1_000_000) for i, entry in enumerate(tape.inputs)])
-    core, sink, sent = Core(w.plan, addresses()), ListSink(), hashlib.sha256()
-    core.attach(sink)
-    replay(late, core)
-    for text in sink.sent:
-        sent.update(text)
-    assert sent.digest() != expected
