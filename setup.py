@@ -42,6 +42,7 @@ MODULES = [
     "engine.core.order_quoter",
     "engine.core.reports",
     "engine.core.risk",
+    "engine.core.account",
     "engine.core.conduct",
     "engine.core.step",
     "engine.bench.harness",

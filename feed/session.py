@@ -17,16 +17,7 @@ import ujson
 from feed import session_events as events
 from feed.messages import Notification, Reply, SystemEvent
 from feed.session_plan import SNAPSHOT_CHANNELS, SessionPlan
-from feed.session_results import (
-    Unexpected,
-    json_number,
-    mark_price_usd,
-    member,
-    message_rate,
-    open_orders,
-    positions_e8,
-    rows,
-)
+from feed.session_results import Unexpected, json_number, mark_price_usd, member, message_rate, positions_e8, rows
 from feed.session_table import AFTER_SET_UP, TABLE, State, Trigger
 from feed.venue import RECONNECT_EVENT, Action, ErrorCode, Method, action
 
@@ -432,7 +423,7 @@ class Session:
             self._fail(f"{pending.method} left out {', '.join(refused)}")
 
     def _on_open_orders(self, pending: _Pending, result: Any) -> None:
-        orders = open_orders(result)
+        orders = rows(result, "orders")
         if orders:
             self._events.append(events.LeftoverOrders(orders))
 

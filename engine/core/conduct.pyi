@@ -1,5 +1,6 @@
 from typing import Any
 
+from engine.core.account import Account
 from engine.core.instrument import Instrument
 from engine.core.orders import OrderTable
 from engine.core.plan import CorePlan
@@ -8,7 +9,7 @@ from engine.core.reports import Reports
 from engine.core.requests import RequestRing
 from engine.core.risk import Gate
 from feed.decode import Decoder
-from feed.frames import MessageHandler, Sink
+from feed.frames import Sink
 from feed.outbox import Outbox
 from feed.session import Session
 from feed.session_plan import SessionPlan
@@ -16,7 +17,7 @@ from kernels.compiled import Addresses
 
 def session_plan(plan: CorePlan) -> SessionPlan: ...
 
-class Conduct(MessageHandler):
+class Conduct(Account):
     plan: CorePlan
     session: Session
     decoder: Decoder

@@ -1,4 +1,4 @@
-"""How the core behaves towards a connection and its operator: set-up, positions of record, protection, halt and stop.
+"""How the core behaves towards a connection and its operator: set-up, halt and stop.
 
 None of it is on the path from a tick to a quote; ``engine.core.step`` is.
 """
@@ -7,10 +7,9 @@ from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
-from decimal import Decimal
-
 import ujson
 
+from engine.core.account cimport Account
 from engine.core.instrument cimport Instrument
 from engine.core.mass_quoter cimport MassQuoter
 from engine.core.order_quoter cimport OrderQuoter
@@ -21,22 +20,20 @@ from engine.core.risk cimport MODE_ACTIVE, MODE_HALTED, Gate
 from feed.decode cimport Decoder
 from feed.encode cimport Encoder
 from feed.events cimport KIND_SLOW
-from feed.frames cimport MessageHandler, Sink
+from feed.frames cimport Sink
 from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_OTHER, SUBMIT_FULL, Outbox
 
 from engine.core.risk import MODES
 from engine.core.status import describe
 from feed import session_events, venue
-from feed.fields import e8
 from feed.session import Session
 from feed.session_plan import SessionPlan
-from feed.session_results import Unexpected, open_orders, positions_e8
+from feed.session_results import Unexpected, open_orders
 from feed.symbols import SymbolTable
 
 cdef enum:
     PROTECTION_COOLDOWN_NS = 3000000000
     STOP_TRIES = 3
-    POSITION_AGAIN_NS = 500000000    # a position of record that differs is asked for again
     OTHER_RATE = 50                  # set-up requests and queries a second: the venue states no limit for them
 
 
@@ -58,7 +55,7 @@ def session_plan(plan) -> SessionPlan:
     )
 
 
-cdef class Conduct(MessageHandler):
+cdef class Conduct(Account):
     """The part of the core that lives as long as the process: one connection after another, and the operator's acts."""
 
     def __init__(self, plan, addresses):
@@ -107,7 +104,6 @@ cdef class Conduct(MessageHandler):
 
     cpdef on_connected(self, int64_t now_ns):
         """A new connection: everything begins anew, and every order of the last one stays counted until proven gone."""
-        cdef Instrument instrument
         self.now_ns = max(self.now_ns, now_ns)
         self.connections += 1
         self.wants_close = None
@@ -120,7 +116,6 @@ cdef class Conduct(MessageHandler):
 
     cpdef on_disconnected(self, int64_t now_ns, str reason):
         """The connection is gone: nothing is believed live, nothing is believed gone."""
-        cdef Instrument instrument
         self.now_ns = max(self.now_ns, now_ns)
         self.last_error = reason
         self._begin_anew()
@@ -216,127 +211,11 @@ cdef class Conduct(MessageHandler):
         elif isinstance(event, session_events.ReconnectRequested):
             self.wants_close = "the venue asked for a new connection"
 
-    def _leftovers(self, orders) -> None:
-        """Open orders that are not of this session. Those with our label are the last connection's: wait until they are gone."""
-        self.leftover_orders = len(orders)
-        ours = [order for order in orders if order.get("label") == self.plan.label and not order.get("persistent")]
-        if ours:
-            self.wants_close = f"{len(ours)} orders of an earlier connection are still open"
-
     def _notice(self, message, int64_t now_ns) -> None:
         """A notification that is neither hot nor the session's."""
         if getattr(message, "channel", None) == venue.SESSION_MM_PROTECTION:
             for line in message.payload:
                 self._protection(line.product, line.remaining, now_ns)
-
-    def _take_grids(self, listed) -> None:
-        """Ticks and lots as the venue lists them. The walk has passed the query of open orders: no order of ours is left."""
-        cdef Instrument instrument
-        if self.wants_close is None:
-            self.table.forget_all_c()
-            if self.stopping:
-                self.orders_left = 0
-                self.stopped = True
-        by_name = {line["instrument_name"]: line for line in listed}
-        for instrument in self.instruments:
-            line = by_name[instrument.name.decode()]
-            lot_e8 = e8(Decimal(line["volume_tick_size"]))
-            minimum_e8 = max(e8(Decimal(line.get("min_order_amount") or line["volume_tick_size"])), lot_e8)
-            instrument.configure(e8(Decimal(line["tick_size"])), lot_e8, -(-minimum_e8 // lot_e8), line["product"])
-
-    def _take_prices(self, prices, int64_t now_ns) -> None:
-        """Turn limits given in USD into lots, adopt the positions of record, and say how much protection to arm."""
-        cdef Instrument instrument
-        limits = self.plan.limits
-        protection = {}
-        for instrument in self.instruments:
-            price = prices[instrument.name.decode()]
-            lot = instrument.settings.lot_contracts
-            max_position = min(limits.max_position, limits.max_position_usd / price, limits.max_notional_usd / price)
-            max_order = min(limits.max_order, limits.max_order_usd / price)
-            instrument.settings.max_position = max_position
-            self.gate.set_limits(instrument.index, int(max_position / lot), int(min(max_order, max_position) / lot),
-                                 limits.collar_bps * 1e-4, instrument.settings.tick_usd)
-            self._adopt_position(instrument, price)
-            trade, quote = protection.get(instrument.product, (0, 0))
-            quote = max(quote, int(min(max_order, max_position) / lot) * instrument.lot_e8)
-            lots = int(self.plan.protection[0] * self._side_contracts(instrument, price) / lot)
-            trade = max(trade, lots * instrument.lot_e8, instrument.lot_e8)
-            protection[instrument.product] = (min(trade, quote), quote)
-        self.session.set_protection(protection, now_ns)
-
-    def _side_contracts(self, Instrument instrument, double price) -> float:
-        """Contracts of one full side of the ladder."""
-        cdef double base = instrument.settings.base_size
-        cdef double total = 0.0
-        cdef int i
-        if not isfinite(base):
-            base = instrument.settings.size_usd / price
-        for i in range(instrument.settings.levels):
-            total += base * instrument.settings.size_multipliers[i]
-        return total
-
-    def _adopt_position(self, Instrument instrument, double price) -> None:
-        """The position of record becomes ours; what differs from our fills was traded while we were not connected.
-
-        Lots found that way are booked at ``price``: their true prices come with the account's history.
-        """
-        lots = self._positions.get(instrument.name.decode(), 0) // instrument.lot_e8
-        missed = lots - instrument.position.lots
-        if not instrument.based:
-            instrument.rebase(lots, price)
-        elif missed:
-            self.missed_lots += abs(missed)
-            self.reports.book_missed(instrument, missed, price)
-        # What the channel has told on this connection may be newer than the answer that is adopted.
-        instrument.reported_lots = self._reported.get(instrument.name.decode(), lots * instrument.lot_e8) // instrument.lot_e8
-        instrument.has_reported = True
-        instrument.mismatch_since_ns = 0
-        instrument.mismatches = 0
-
-    def _ask_positions(self, int64_t now_ns) -> None:
-        """Channel and fills disagree for too long: ask, because either may be late. At most one question at a time."""
-        if self._position_query == 0 and self.session.is_live:
-            self._position_query = self.session.request("private/portfolio", {}, now_ns)
-            self._pump(now_ns)
-
-    def _positions_answered(self, event, int64_t now_ns) -> None:
-        """The position of record as answered; one that differs again counts, and is looked at again soon."""
-        cdef Instrument instrument
-        if event.id != self._position_query:
-            return
-        self._position_query = 0
-        self.next_audit_ns = min(self.next_audit_ns, now_ns + POSITION_AGAIN_NS)
-        if event.code != 0:
-            return
-        try:
-            held = positions_e8(event.result)
-        except Unexpected as error:
-            self.wants_close = f"the answer to private/portfolio: {error}"
-            return
-        for instrument in self.instruments:
-            instrument.reported_lots = held.get(instrument.name.decode(), 0) // instrument.lot_e8
-            if instrument.mismatch_since_ns and instrument.reported_lots != instrument.position.lots:
-                instrument.mismatches += 1
-
-    def _arm(self, product) -> None:
-        cdef Instrument instrument
-        for instrument in self.instruments:
-            if instrument.product == product:
-                instrument.armed = True
-                instrument.dirty = True
-
-    def _protection(self, product, remaining, int64_t now_ns) -> None:
-        """Protection fired or was reset: pull, cool down, arm again on purpose."""
-        cdef Instrument instrument
-        if remaining > 0:
-            return
-        for instrument in self.instruments:
-            if instrument.product == product:
-                instrument.armed = False
-                instrument.dirty = True
-                instrument.hold_until_ns = max(instrument.hold_until_ns, now_ns + PROTECTION_COOLDOWN_NS)
-        self._rearm_after[product] = now_ns + PROTECTION_COOLDOWN_NS
 
     def _go_live(self, int64_t now_ns) -> None:
         cdef Instrument instrument

@@ -22,6 +22,7 @@ cdef class Reports:
     cdef set trade_ids
     cdef object trade_order             # deque: oldest trade id first
     cdef readonly str halt              # an inconsistency that only a human may judge; None: none
+    cdef bint disarmed                  # protection was found missing: to be armed again
     cdef readonly int64_t duplicates    # fills told again
     cdef readonly int64_t unknown_replies
     cdef readonly int64_t errors        # error replies

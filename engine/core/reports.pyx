@@ -99,6 +99,7 @@ cdef class Reports:
         for instrument in self.instruments:
             if instrument.in_flight == request.id:
                 instrument.armed = False
+                self.disarmed = True
         return 0
 
     cdef int _order(self, OrderBatch* batch, OrderUpdate* update, uint64_t request, int64_t now_ns) except -1:
@@ -128,6 +129,7 @@ cdef class Reports:
         instrument.dirty = True
         if update.delete_reason == DELETE_MM_PROTECTION:
             instrument.armed = False
+            self.disarmed = True
             instrument.hold_until_ns = now_ns + PROTECTION_COOLDOWN_NS
         elif update.delete_reason == DELETE_SELF_TRADE_PREVENTION:
             self.halt = f"{instrument.name.decode()}: the venue prevented a self-trade; own orders must never meet"

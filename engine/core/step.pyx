@@ -56,6 +56,8 @@ cdef class Core(Conduct):
         self.quoter.observe_c(now_ns)
         if self.quoter.overflowed and self.wants_close is None:
             self.wants_close = "a bound was reached: requests unanswered or bytes unsent"
+        if self.reports.disarmed:
+            self._arm_again(now_ns)
         if self.reports.halt is not None and self.halt_reason is None:
             self.halt(self.reports.halt, now_ns)
         return 0

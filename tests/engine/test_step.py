@@ -152,7 +152,8 @@ def test_stale_data_pulls_the_quotes() -> None:
     w.mute = True
     run(w, 4)
     assert not truth(w)
-    assert w.core.status()["instruments"]["BTC-PERPETUAL"]["why"] in ("stale data", "not ready", "orders of unknown fate")
+    why = w.core.status()["instruments"]["BTC-PERPETUAL"]["why"]
+    assert why in ("stale data", "not ready", "orders of unknown fate")
 
 
 def test_a_drawdown_beyond_the_limit_halts() -> None:

@@ -1,0 +1,3 @@
+from feed.frames import MessageHandler
+
+class Account(MessageHandler): ...
