@@ -44,7 +44,7 @@ lint: all
 
 # Ratios to references measured in the same run, against the committed baseline.
 bench: all
-	$(PY) -m pytest benchmarks --benchmark-enable -p no:xdist $(ARGS)
+	$(PY) -m pytest benchmarks --benchmark-enable --benchmark-quiet -p no:xdist $(ARGS)
 
 # The property tests of tests/fuzz with many more examples: make fuzz ARGS="-k book"
 fuzz: all

@@ -10,7 +10,7 @@ from engine.bench.harness import CountingSink, Player, clock_cost_ns
 from engine.bench.reference import OrjsonNjit, PlainPython, Tick, time_handler
 from engine.bench.tapes import INSTRUMENT, Session, kind_of
 from engine.core.step import Core
-from engine.sim.tape import Act
+from engine.sim.tape import Act, Tape
 
 KINDS = ("book", "ticker", "lwt", "reply", "session")
 
@@ -71,6 +71,21 @@ def blocks(session: Session, messages: int, progress: Callable[[], None] = lambd
         total, counted = total + kept, counted + n
         progress()
     return total, counted
+
+
+def burst(session: Session, rounds: int) -> float:
+    """Market data applied a second when all of it comes in one read, with one decision at the end; the best round."""
+    live = session.tape.inputs[: session.live_at]
+    ticks = [
+        entry._replace(last=False)
+        for entry in session.tape.inputs[session.live_at :]
+        if entry.act is Act.MESSAGE and kind_of(entry.data) in ("book", "ticker", "lwt")
+    ]
+    player = Player(Tape([*live, *ticks[:-1], ticks[-1]._replace(last=True)]))
+    best_ns = min(
+        player.time_messages(live_core(session, player)[0], session.live_at, player.count) for _ in range(rounds)
+    )
+    return len(ticks) * 1e9 / best_ns
 
 
 def message_kinds(session: Session) -> np.ndarray[tuple[int], np.dtype[np.str_]]:

@@ -2,7 +2,8 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -151,12 +152,31 @@ def test_figures_are_those_of_the_best_round() -> None:
     assert "missed" in shown and "3.000" in shown
 
 
+def test_a_ratio_above_its_baseline_is_a_regression(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import conftest as checks
+
+    monkeypatch.setattr(checks, "baseline", lambda: {"x": {"ratio": 0.5, "tolerance": 0.1}})
+    rows: list[Any] = []
+    config = SimpleNamespace(stash={checks.ROWS: rows}, getoption=lambda _: False)
+    race = checks.Race(cast(pytest.Config, config), SimpleNamespace(disabled=False, extra_info={}))
+    ours, theirs, slowed = Rounds(), Rounds(), Rounds()
+    ours.add(np.array([54]))
+    theirs.add(np.array([100]))
+    slowed.add(np.array([56]))
+    race.judge("x", ours, theirs, "y")
+    with pytest.raises(AssertionError, match="baseline"):
+        race.judge("x", slowed, theirs, "y")
+    assert [row.verdict for _, row in rows] == ["ok", "missed"]
+    assert checks.BASELINE.exists()
+
+
 def test_the_command_prints_one_object() -> None:
     result = CliRunner().invoke(command, ["--quick", "--rounds", "1", "--json"])
     report: dict[str, Any] = json.loads(result.stdout)
     assert result.exit_code == (0 if report["ok"] else 1), result.output
     assert 0 < report["ratios"]["in_process_vs_orjson_njit"] < 1
     assert report["blocks_per_tick"] == 0
+    assert report["ticks_per_s"]["burst"] > report["ticks_per_s"]["answered"] > 1_000
     assert report["latency_ns"]["tick_to_request"]["p50"] > 0
     assert report["ratios"]["loopback_vs_echo_blocking"] > 0
     assert report["ratios"]["loopback_vs_echo"] is None or report["ratios"]["loopback_vs_echo"] > 0
