@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("engine.cli.run", "Quote: on the local exchange without keys, else on test or prod."),
     "exchange": ("engine.cli.exchange", "Serve the local exchange on a loopback websocket."),
     "check": ("engine.cli.check", "Show and judge configuration, fees, key, kernels and host."),
+    "calibrate": ("engine.cli.calibrate", "Estimate sigma, A and k from recorded markets, with intervals."),
     "selftest": ("engine.cli.selftest", "Compare the compiled kernels with published numbers."),
     "replay": ("engine.cli.replay", "Drive the core by a recorded run: verify it, or explain an event."),
     "simulate": ("engine.cli.simulate", "Try to break the core in simulated time: seeds, faults, invariants."),
