@@ -4,11 +4,12 @@ A slot is taken before the first byte of its request is written and freed only b
 or the proven end of the session that held it. Until then its size counts.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
 
 cdef enum:
     SLOTS = 4096                 # all instruments; a client order id carries its slot in the low 12 bits
     SIDE_SLOTS = 64              # one side of one instrument: 10 levels live, 10 in flight, and room for late reports
+    CLOSED_BUCKETS = 16384       # so that an id that did not end lately is nearly always known by an empty bucket
     CLOSED_MEMORY = 1024         # order ids that ended lately, so that a late report does not reopen them
 
 cdef enum SlotState:
@@ -48,7 +49,8 @@ cdef class OrderTable:
     cdef int32_t* free_
     cdef int32_t* side_slot_              # [instrument][side 0 buy, 1 sell][SIDE_SLOTS]
     cdef int32_t* side_count_
-    cdef uint64_t* closed_
+    cdef uint64_t* closed_                # a ring of hashes
+    cdef uint16_t* closed_count_          # of them, by their low bits
     cdef int32_t closed_head
 
     cdef inline int32_t count_c(self, int32_t instrument, int32_t side) noexcept nogil:

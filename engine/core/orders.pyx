@@ -1,6 +1,6 @@
 """Order table: slots, look-ups and the exposure that they may still become."""
 
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memset
 
@@ -35,7 +35,8 @@ cdef class OrderTable:
         self.side_slot_ = <int32_t*>calloc(instruments * 2 * SIDE_SLOTS, sizeof(int32_t))
         self.side_count_ = <int32_t*>calloc(instruments * 2, sizeof(int32_t))
         self.closed_ = <uint64_t*>calloc(CLOSED_MEMORY, sizeof(uint64_t))
-        if not (self.slot_ and self.free_ and self.side_slot_ and self.side_count_ and self.closed_):
+        self.closed_count_ = <uint16_t*>calloc(CLOSED_BUCKETS, sizeof(uint16_t))
+        if not (self.slot_ and self.free_ and self.side_slot_ and self.side_count_ and self.closed_ and self.closed_count_):
             raise MemoryError("order table")
         for i in range(SLOTS):
             self.free_[i] = SLOTS - 1 - i
@@ -47,6 +48,7 @@ cdef class OrderTable:
         free(self.side_slot_)
         free(self.side_count_)
         free(self.closed_)
+        free(self.closed_count_)
 
     cdef int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil:
         """Take a slot for an order about to be sent; -1 when a bound is reached (then nothing may be sent)."""
@@ -141,13 +143,21 @@ cdef class OrderTable:
 
     cdef void note_closed_c(self, const char* order_id, int32_t length) noexcept nogil:
         """Remember an order id as ended."""
-        self.closed_[self.closed_head] = _hash(order_id, length)
+        cdef uint64_t value = _hash(order_id, length)
+        cdef uint64_t oldest = self.closed_[self.closed_head]
+        # Zero: never written. An id that hashes to zero stays counted, which costs a search and nothing else.
+        if oldest != 0:
+            self.closed_count_[oldest & (CLOSED_BUCKETS - 1)] -= 1
+        self.closed_count_[value & (CLOSED_BUCKETS - 1)] += 1
+        self.closed_[self.closed_head] = value
         self.closed_head = (self.closed_head + 1) % CLOSED_MEMORY
 
     cdef bint closed_lately_c(self, const char* order_id, int32_t length) noexcept nogil:
         """Whether an order id is among the last that ended."""
         cdef uint64_t value = _hash(order_id, length)
         cdef int32_t i
+        if self.closed_count_[value & (CLOSED_BUCKETS - 1)] == 0:
+            return False
         for i in range(CLOSED_MEMORY):
             if self.closed_[i] == value:
                 return True
@@ -198,6 +208,14 @@ cdef class OrderTable:
         for i in range(SLOTS):
             if self.slot_[i].state != SLOT_FREE:
                 self.slot_[i].state = SLOT_UNKNOWN
+
+    def note_closed(self, bytes order_id) -> None:
+        """Python twin of ``note_closed_c``."""
+        self.note_closed_c(order_id, <int32_t>len(order_id))
+
+    def closed_lately(self, bytes order_id) -> bool:
+        """Python twin of ``closed_lately_c``."""
+        return self.closed_lately_c(order_id, <int32_t>len(order_id))
 
     def take(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns=0) -> int:
         """Python twin of ``open_c``. Raises IndexError for an instrument that does not exist."""

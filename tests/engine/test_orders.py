@@ -1,5 +1,8 @@
 """The order table: a slot counts from before it is sent until its end is proven."""
 
+from collections import deque
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,3 +53,15 @@ def test_bounds_are_errors_not_wild_reads() -> None:
     for call in (lambda: table.take(1, 1, 5, 1), lambda: table.release(4096), lambda: table.exposure(-1, 1)):
         with pytest.raises(IndexError):
             call()
+
+
+def test_the_last_thousand_ended_orders_are_remembered_and_no_other() -> None:
+    """Against the ids themselves, in a queue of the same length, some of them ended more than once."""
+    table, memory, random = OrderTable(1), deque[bytes](maxlen=1024), Random(3)
+    names = [f"{i:016X}".encode() for i in range(4_000)]
+    for step in range(12_000):
+        ended = random.choice(names)
+        table.note_closed(ended)
+        memory.append(ended)
+        for name in (ended, memory[0], random.choice(names)):
+            assert table.closed_lately(name) == (name in memory), step
