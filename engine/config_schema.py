@@ -268,6 +268,16 @@ class Log(Section):
     )
 
 
+class Journal(Section):
+    """The record of everything that came in and went out, written by a process of its own."""
+
+    directory: Annotated[str, Field(min_length=1, max_length=4096)] | None = key(
+        None, "path", "holds a directory a run; not given: below the data directory; off: none is written"
+    )
+    segment_bytes: int = key(16_000_000, "bytes", "size of a file before it is compressed", ge=100_000, le=10**9)
+    retain_bytes: int = key(2 * 10**9, "bytes", "the oldest runs go when all have more", ge=1_000_000, le=10**13)
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -279,6 +289,7 @@ class Config(Section):
     connection: Connection = Connection()
     credentials: Credentials = Credentials()
     log: Log = Log()
+    journal: Journal = Journal()
 
 
 NOT_YET_USED: tuple[str, ...] = (

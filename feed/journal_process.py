@@ -49,6 +49,8 @@ class JournalProcess:
         self.directory.mkdir(mode=0o700)
         self.ring = RingWriter(RING_PREFIX, _label(), options.ring_slots, SLOT_BYTES)
         self.restarts = 0
+        self._closed = False
+        self._failure: str | None = None
         self._starts: list[float] = []
         self._status: RingReader | None = None
         self._told: dict[str, int] = {name: 0 for name in STATUS.names or ()}
@@ -123,7 +125,13 @@ class JournalProcess:
         return lines[-1] if lines else f"exit status {self._child.returncode}"
 
     def close(self) -> str | None:
-        """End in order: everything handed over is written. Returns why it could not be, or None."""
+        """End in order: everything handed over is written. Returns why it could not be, or None; a second call too."""
+        if not self._closed:
+            self._closed = True
+            self._failure = self._finish()
+        return self._failure
+
+    def _finish(self) -> str | None:
         if self._child.poll() is not None:
             self._restart()
         # Before the ring closes: its name must be there when a writer that was just started attaches.

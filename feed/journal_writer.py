@@ -117,6 +117,7 @@ def main(ring: str, directory: str, segment_bytes: str, retain_bytes: str) -> in
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)
+    _ordinary()
     try:
         segments = SegmentWriter(Path(directory), int(segment_bytes))
     except (JournalDamaged, OSError) as refused:
@@ -134,6 +135,12 @@ def main(ring: str, directory: str, segment_bytes: str, retain_bytes: str) -> in
         writer.close()
     _remove(ring)
     return 0
+
+
+def _ordinary() -> None:
+    """Leave the quoter's processor and priority, which a child inherits."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
 def _remove(ring: str) -> None:

@@ -28,6 +28,7 @@ SHORT: dict[str, str] = {
     "size": "trading_strategy.avellaneda.base_size",
     "max_position": "risk.max_position",
     "log": "log.file",
+    "journal": "journal.directory",
 }
 """Short flags and the keys they set."""
 

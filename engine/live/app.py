@@ -29,6 +29,8 @@ from engine.live.log import opened
 from engine.live.loop import Cause, Connection, Ending, LiveLoop
 from engine.live.plan import LivePlan, live_plan
 from engine.live.report import run_report
+from engine.live.run_journal import RunJournal
+from engine.live.run_journal import opened as journal_writer
 from engine.live.status import StatusLine, status_line
 from engine.live.tuning import Tuning, after_start, before_start
 from engine.live.watch import Watch
@@ -36,6 +38,7 @@ from engine.plan_builder import core_plan
 from feed.auth import Credentials, throwaway_key
 from feed.backoff import Backoff, BackoffSettings
 from feed.connection import check_address, connect
+from feed.frames import MessageHandler
 from feed.transport import WsSink
 from feed.venue import Network
 from kernels import compiled, selftest
@@ -83,6 +86,10 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
     with ExitStack() as stack:
         log = stack.enter_context(opened(plan.log_file, plan.log_level, plan.log_bytes_max))
         credentials = _credentials(plan)
+        # Before the tuning: the writer is not to have the quoter's processor and priority.
+        writer = journal_writer(plan, line.note)
+        if writer is not None:
+            stack.callback(writer.close)
         addresses = _kernels()
         url = _address(plan, options)
         for missing in before_start(options.tuning):
@@ -93,14 +100,16 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         labels: dict[str, Any] = {"network": plan.network, "quote_mode": core.plan.mode}
         if options.exchange is not None:
             labels["exchange_pid"] = options.exchange.pid
+        journal = None if writer is None else RunJournal(writer, core, now_ns(), labels)
         session = LiveLoop(
-            core,
-            _connector(core, url, plan, latency),
+            core if journal is None else journal.core,
+            _connector(core, journal, url, plan, latency),
             lambda: credentials.token(wall_s()),
             now_ns,
             Backoff(Random(os.urandom(16)), BackoffSettings(first_ns=int(plan.retry_delay_s * 1e9))),
             log,
             on_live=latency.live,
+            watch=(lambda: None) if journal is None else journal.problem,
             attempts_max=plan.attempts_max,
             stop_timeout_s=plan.stop_timeout_s,
             spin=options.tuning.spin,
@@ -119,6 +128,11 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
             ending = runner.run(_attended(session, options.seconds, line, watch, lambda: report("running")))
         final = report(ending.cause.value)
         final["detail"], final["mode"] = ending.detail, ending.mode
+        final["journal"] = None
+        if journal is not None:
+            journal.end(ending.cause.value, now_ns())
+            final["detail"] = final["detail"] or journal.close() or ""
+            final["journal"] = journal.summary()
         log.info("end", extra={"fields": final})
         return Outcome(exit_status(ending, final), final)
 
@@ -135,7 +149,8 @@ def exit_status(ending: Ending, report: Mapping[str, Any]) -> int:
         return FAILED
     if not ending.connected:
         return UNREACHABLE
-    return OK if ending.clean and report.get("halt_reason") is None else FAILED
+    unrecorded = (report.get("journal") or {}).get("problem") is not None
+    return OK if ending.clean and not unrecorded and report.get("halt_reason") is None else FAILED
 
 
 async def _attended(
@@ -203,12 +218,19 @@ def _quoting(loaded: Loaded, exchange: LocalExchange | None) -> Config:
     return loaded.config.model_copy(update={"market": market})
 
 
-def _connector(core: Core, url: str, plan: LivePlan, latency: Latency) -> Callable[[], Any]:
+def _connector(core: Core, journal: RunJournal | None, url: str, plan: LivePlan, latency: Latency) -> Callable[[], Any]:
+    handler: MessageHandler = core if journal is None else journal.tap
+
     async def connected() -> Connection:
         latency.connecting()
         sink = WsSink(latency.current)
-        core.attach(sink)
+        if journal is None:
+            core.attach(sink)
+        else:
+            journal.core.attach(sink, now_ns())
         interval_s = plan.ping_interval_s
-        return await connect(core, url, sink=sink, ping_interval_s=interval_s, pong_timeout_s=PONG_SHARE * interval_s)
+        return await connect(
+            handler, url, sink=sink, ping_interval_s=interval_s, pong_timeout_s=PONG_SHARE * interval_s
+        )
 
     return connected

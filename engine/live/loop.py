@@ -16,6 +16,9 @@ from feed.backoff import Backoff
 TICK_S = 0.02
 """Longest time between two looks at the core's timers and wishes."""
 
+WATCH_S = 0.1
+"""Time between two looks at what must work beside the core."""
+
 STOP_TICK_S = 0.005
 CLOSE_S_MAX = 1.0
 CONNECT_S_MAX = 10.0
@@ -119,7 +122,8 @@ class Ending:
 class LiveLoop:
     """Runs one core until it is told to stop.
 
-    Errors of the core itself end the run: an exception never leaves quotes up.
+    Errors of the core itself end the run: an exception never leaves quotes up. ``watch``: says what fails beside the
+    core (the journal), which ends the run in order; None while all is well.
     """
 
     def __init__(
@@ -132,6 +136,7 @@ class LiveLoop:
         log: Logger,
         *,
         on_live: Callable[[], None] = lambda: None,
+        watch: Callable[[], str | None] = lambda: None,
         attempts_max: int = 0,
         stop_timeout_s: float = 5.0,
         spin: bool = False,
@@ -143,6 +148,8 @@ class LiveLoop:
         self._backoff = backoff
         self._log = log
         self._on_live = on_live
+        self._watch = watch
+        self._watched_ns = 0
         self._attempts_max = attempts_max
         self._stop_timeout_s = stop_timeout_s
         self._spin = spin
@@ -266,6 +273,10 @@ class LiveLoop:
             core.on_timer(now_ns)
         if core.wants_token:
             core.provide_token(self._token(), self._now_ns())
+        if now_ns - self._watched_ns > WATCH_S * 1e9:
+            self._watched_ns = now_ns
+            if (problem := self._watch()) is not None:
+                self._end(Cause.FAILED, problem)
         if core.fatal is not None:
             self._end(Cause.FATAL, core.fatal)
         elif (reason := core.wants_close) is not None and self._connection is not None:

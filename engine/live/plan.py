@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config_schema import Config, Credentials
+from engine.live.places import data_directory
 from engine.plan_builder import Network, network_of
 
 
 @dataclass(frozen=True, slots=True)
 class LivePlan:
-    """Times in seconds. ``attempts_max`` failed connections in a row end the run; 0: never."""
+    """Times in seconds. ``attempts_max`` failed connections in a row end the run; 0: never.
+
+    ``journal_directory``: holds a directory a run; None: no journal. ``journal_given``: it was named.
+    """
 
     network: Network
     credentials: Credentials
@@ -20,6 +24,11 @@ class LivePlan:
     log_file: Path | None
     log_level: str
     log_bytes_max: int
+    data: Path
+    journal_directory: Path | None
+    journal_given: bool
+    journal_segment_bytes: int
+    journal_retain_bytes: int
 
 
 def live_plan(config: Config) -> LivePlan:
@@ -28,9 +37,10 @@ def live_plan(config: Config) -> LivePlan:
     Pings go out at least twice in the time after which the venue cancels our orders (protocol section 4.3), whatever
     is asked.
     """
-    connection = config.connection
+    connection, network = config.connection, network_of(config)
+    data = data_directory(network)
     return LivePlan(
-        network=network_of(config),
+        network=network,
         credentials=config.credentials,
         ping_interval_s=min(connection.heartbeat_interval, connection.cancel_on_disconnect / 2),
         retry_delay_s=connection.retry_delay,
@@ -39,4 +49,16 @@ def live_plan(config: Config) -> LivePlan:
         log_file=None if config.log.file is None else Path(config.log.file),
         log_level=config.log.level,
         log_bytes_max=config.log.max_bytes,
+        data=data,
+        journal_directory=journal_place(config.journal.directory, data),
+        journal_given=config.journal.directory is not None,
+        journal_segment_bytes=config.journal.segment_bytes,
+        journal_retain_bytes=config.journal.retain_bytes,
     )
+
+
+def journal_place(given: str | None, data: Path) -> Path | None:
+    """The directory of the runs that ``journal.directory`` means; None for ``off``."""
+    if given == "off":
+        return None
+    return data / "journal" if given is None else Path(given)

@@ -108,8 +108,12 @@ def child_of(process: "subprocess.Popen[str]") -> int:
     while "quotes 0 " in (line := process.stderr.readline()):
         continue
     assert "quotes" in line
-    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return int(child)
+    (child,) = (pid for pid in children_of(process.pid) if b"exchange" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    return child
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -149,10 +153,11 @@ def test_a_venue_that_is_silent_at_the_end_is_status_1() -> None:
 
 def test_a_killed_quoter_leaves_no_process() -> None:
     process = quoter()
-    child = child_of(process)
+    child_of(process)
+    children = children_of(process.pid)
     process.kill()
     finished(process)
-    assert gone(child)
+    assert all(gone(child) for child in children)
 
 
 def test_a_lost_exchange_is_tried_again_and_then_given_up() -> None:

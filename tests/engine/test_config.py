@@ -47,6 +47,7 @@ OTHER: dict[str, tuple[Any, dict[str, Any]]] = {
     "credentials.keys_py": ("keys.py", {}),
     "log.file": ("quoter.log", {}),
     "log.level": ("debug", {}),
+    "journal.directory": ("runs", {}),
 }
 
 
