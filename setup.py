@@ -46,6 +46,7 @@ MODULES = [
     "engine.core.conduct",
     "engine.core.step",
     "engine.bench.harness",
+    "engine.bench.allocations",
     "engine.bench.peer",
     "engine.bench.echo",
 ]

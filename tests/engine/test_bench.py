@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from engine.bench import in_process, loopback, machine, suite, tapes
+from engine.bench.allocations import allocator_calls
 from engine.bench.figures import Rounds, Row, ratio, table
 from engine.bench.harness import CountingSink, Player, clock_cost_ns
 from engine.bench.mover import RANGE_TICKS
@@ -99,6 +100,22 @@ def test_no_block_is_allocated_over_a_hundred_thousand_messages(mode: tapes.Mode
     kept, messages = in_process.blocks(tapes.moving(400, mode), 100_000)
     assert messages >= 100_000
     assert kept == 0
+
+
+@pytest.mark.parametrize("mode", ["mass_quote", "orders"])
+def test_no_tick_asks_an_allocator_for_memory(mode: tapes.Mode) -> None:
+    made = tapes.moving(200, mode)
+    player = Player(made.tape)
+    core, _ = in_process.live_core(made, player)
+    calls = np.array(allocator_calls(player, core, made.live_at, player.count))
+    kinds = in_process.message_kinds(made)[made.live_at :]
+    for kind in ("book", "ticker", "lwt"):
+        assert (kinds == kind).sum() > 150
+        assert calls[kinds == kind].sum() == 0
+    assert np.median(calls[kinds == "reply"]) == np.median(calls[kinds == "session"]) == 0
+    assert (calls[kinds == "account"] > 0).all(), "the count sees what becomes Python objects"
+    with pytest.raises(ValueError, match="of a tape"):
+        allocator_calls(player, core, 1, 0)
 
 
 def test_the_count_of_blocks_sees_what_is_kept(session: tapes.Session) -> None:
