@@ -14,6 +14,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("engine.cli.check", "Show and judge configuration, fees, key, kernels and host."),
     "calibrate": ("engine.cli.calibrate", "Estimate sigma, A and k from recorded markets, with intervals."),
     "selftest": ("engine.cli.selftest", "Compare the compiled kernels with published numbers."),
+    "halt": ("engine.cli.halt", "Cancel everything and stay halted, from another terminal."),
+    "resume": ("engine.cli.resume", "Quote again after a halt; the account must be typed."),
     "replay": ("engine.cli.replay", "Drive the core by a recorded run: verify it, or explain an event."),
     "simulate": ("engine.cli.simulate", "Try to break the core in simulated time: seeds, faults, invariants."),
     "bench": ("engine.cli.bench", "Measure latency and throughput on this machine."),

@@ -279,6 +279,7 @@ cdef class Conduct(Account):
 
     def _empty(self, int64_t now_ns) -> None:
         """Remove every order of the session, in-flight ones included (protocol section 6.5), then look."""
+        self.orders_left = -1
         if not self.quoter.live:
             # Before the end of the set-up no order of this session exists; those of the last one are proven gone by the
             # next connection's set-up, or stay in doubt.

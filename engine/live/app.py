@@ -22,6 +22,7 @@ from engine.config import Loaded
 from engine.config_schema import Config
 from engine.core.step import Core
 from engine.live.clock import now_ns, wall_s
+from engine.live.control import Control
 from engine.live.keys import find_key
 from engine.live.latency import Latency
 from engine.live.local_exchange import ExchangeFailed, LocalExchange
@@ -101,15 +102,23 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         if options.exchange is not None:
             labels["exchange_pid"] = options.exchange.pid
         journal = None if writer is None else RunJournal(writer, core, now_ns(), labels)
+        driven = core if journal is None else journal.core
+        control = Control(driven, plan.data, plan.name, now_ns, log, carried=options.exchange is None)
+        stack.callback(control.close)
+
+        def problem() -> str | None:
+            control.watch()
+            return None if journal is None else journal.problem()
+
         session = LiveLoop(
-            core if journal is None else journal.core,
+            driven,
             _connector(core, journal, url, plan, latency),
             lambda: credentials.token(wall_s()),
             now_ns,
             Backoff(Random(os.urandom(16)), BackoffSettings(first_ns=int(plan.retry_delay_s * 1e9))),
             log,
             on_live=latency.live,
-            watch=(lambda: None) if journal is None else journal.problem,
+            watch=problem,
             attempts_max=plan.attempts_max,
             stop_timeout_s=plan.stop_timeout_s,
             spin=options.tuning.spin,
@@ -125,6 +134,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         started = time.monotonic()
         options.last_check()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_steered(control, plan, line))
             ending = runner.run(_attended(session, options.seconds, line, watch, lambda: report("running")))
         final = report(ending.cause.value)
         final["detail"], final["mode"] = ending.detail, ending.mode
@@ -151,6 +161,19 @@ def exit_status(ending: Ending, report: Mapping[str, Any]) -> int:
         return UNREACHABLE
     unrecorded = (report.get("journal") or {}).get("problem") is not None
     return OK if ending.clean and not unrecorded and report.get("halt_reason") is None else FAILED
+
+
+async def _steered(control: Control, plan: LivePlan, line: StatusLine) -> None:
+    """Open the control socket and apply a latched halt. A local run goes on where there is no place for either."""
+    try:
+        latched = await control.start()
+    except OSError as error:
+        if plan.network != "local":
+            raise
+        line.note(f"note: `quoter halt` cannot reach this run: {error}")
+        return
+    if latched is not None:
+        line.note(f"HALTED since {latched.since}: {latched.reason}; nothing is quoted until `quoter resume`")
 
 
 async def _attended(

@@ -13,6 +13,7 @@ class LivePlan:
     """Times in seconds. ``attempts_max`` failed connections in a row end the run; 0: never.
 
     ``journal_directory``: holds a directory a run; None: no journal. ``journal_given``: it was named.
+    ``name``: what must be typed to resume after a halt, the account or else the network.
     """
 
     network: Network
@@ -25,6 +26,7 @@ class LivePlan:
     log_level: str
     log_bytes_max: int
     data: Path
+    name: str
     journal_directory: Path | None
     journal_given: bool
     journal_segment_bytes: int
@@ -50,6 +52,7 @@ def live_plan(config: Config) -> LivePlan:
         log_level=config.log.level,
         log_bytes_max=config.log.max_bytes,
         data=data,
+        name=config.credentials.account or network,
         journal_directory=journal_place(config.journal.directory, data),
         journal_given=config.journal.directory is not None,
         journal_segment_bytes=config.journal.segment_bytes,
