@@ -8,15 +8,17 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
 
+from engine.cli import halt, resume
 from engine.cli.main import cli
 from engine.live import latch
 from engine.live.control import ask, running
 from engine.live.places import data_directory
+from engine.plan_builder import Network
 from feed.journal import Journal, Kind, run_directory
 from tests.engine.simulated import run, world
 from tests.engine.test_cli_run import finished, quoter
@@ -131,6 +133,12 @@ def test_a_second_halt_is_verified_anew() -> None:
         w.operator("resume")
         run(w, 5)
         assert w.core.table.used > 0
+
+
+def test_every_network_can_be_halted_and_resumed() -> None:
+    assert get_args(Network) == halt.NETWORKS
+    asked = next(option for option in resume.command.params if option.name == "typed")
+    assert not asked.required  # asked for at the terminal
 
 
 def test_sockets_of_the_dead_are_removed(home: Path) -> None:
