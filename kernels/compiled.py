@@ -17,6 +17,7 @@ from numba import carray, types  # type: ignore[attr-defined]
 from kernels import position as position_kernels
 from kernels import quote as quote_kernels
 from kernels import resolve as resolve_kernels
+from kernels import strategy as strategy_kernels
 from kernels import volatility as volatility_kernels
 from kernels.kernel import (
     COMPILES,
@@ -137,12 +138,13 @@ def compile_strategy(function: Callable[[Any, Any, Any], int]) -> int:
     compile.
 
     The signature and the contract are those of ``kernels.quote.quote``: 0 and a ladder, or a positive code. It may
-    call any kernel. An exception inside it becomes code -1 and an empty target. Raises TypeError with Numba's
+    call any kernel. An exception inside it, an index out of range too, becomes code -1 and an empty target; a ladder
+    that is none (kernels.strategy.flaw) becomes code -1 - flaw and an empty target. Raises TypeError with Numba's
     explanation if it does not compile.
     """
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": False}
     try:
-        inner = numba.njit(i4(market_record, model_record, target_record), **options)(
+        inner = numba.njit(i4(market_record, model_record, target_record), boundscheck=True, **options)(
             getattr(function, "py_func", function)
         )
 
@@ -151,7 +153,12 @@ def compile_strategy(function: Callable[[Any, Any, Any], int]) -> int:
                 code = inner(carray(market, 1)[0], carray(model, 1)[0], carray(target, 1)[0])
             except Exception:
                 return quote_kernels.empty(carray(target, 1)[0], -1)
-            return int(code)
+            if code == quote_kernels.OK:
+                flaw = strategy_kernels.flaw(carray(market, 1)[0], carray(model, 1)[0], carray(target, 1)[0])
+                if flaw != strategy_kernels.OK:
+                    return quote_kernels.empty(carray(target, 1)[0], -1 - flaw)
+                return 0
+            return quote_kernels.empty(carray(target, 1)[0], code)
 
         compiled = numba.cfunc(QUOTE_SIGNATURE, **options)(strategy)
     except Exception as error:

@@ -51,6 +51,7 @@ COLLECTOR = click.Choice(get_args(Collector))
 @click.option("--market", type=PATH, metavar="DIR", help="Local exchange: play recorded trades and quotes.")
 @click.option("--speed", type=SPEED, metavar="X", help="Local exchange: recorded time, times faster [default: 1].")
 @click.option("--seed", type=click.IntRange(min=0), help="Local exchange: seed of its market [default: 0].")
+@click.option("--strategy", metavar="MODULE:FUNCTION", help="Quote with a function of your own instead.")
 @click.option("--cpu", type=click.IntRange(min=0), metavar="N", help="Pin to this processor.")
 @click.option("--spin", is_flag=True, help="Keep polling instead of sleeping: lower latency, one busy processor.")
 @click.option("--realtime", is_flag=True, help="Real-time scheduler priority (needs CAP_SYS_NICE).")
@@ -96,7 +97,8 @@ def _run(result: Loaded, tuning: Tuning, seconds: float | None, options: dict[st
         from engine.live.app import RunOptions, StartRefused, run
 
         try:
-            return run(result, RunOptions(seconds, options["url"], exchange, tuning, INTERRUPT.check), line)
+            told = RunOptions(seconds, options["url"], exchange, tuning, options["strategy"], INTERRUPT.check)
+            return run(result, told, line)
         except ConfigRefused as refused:
             refuse(refused.problems, as_json)
         except (StartRefused, OSError) as refused:

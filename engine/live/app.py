@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -59,14 +59,15 @@ class StartRefused(RuntimeError):
 class RunOptions:
     """What ``quoter run`` was told beside the configuration.
 
-    ``exchange``: the local one that was started for it. ``last_check`` is called before anything is sent and may end
-    the run by an exception.
+    ``exchange``: the local one that was started for it. ``strategy``: ``module:function`` that quotes instead of the
+    shipped one. ``last_check`` is called before anything is sent and may end the run by an exception.
     """
 
     seconds: float | None = None
     url: str | None = None
     exchange: LocalExchange | None = None
     tuning: Tuning = field(default_factory=Tuning)
+    strategy: str | None = None
     last_check: Callable[[], None] = lambda: None
 
 
@@ -91,7 +92,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         writer = journal_writer(plan, line.note)
         if writer is not None:
             stack.callback(writer.close)
-        addresses = _kernels()
+        addresses = _kernels(options.strategy, loaded.config)
         url = _address(plan, options)
         for missing in before_start(options.tuning):
             line.note(f"note: {missing}")
@@ -99,6 +100,8 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         latency = Latency()
         core = Core(core_plan(_quoting(loaded, options.exchange)), addresses)
         labels: dict[str, Any] = {"network": plan.network, "quote_mode": core.plan.mode}
+        if options.strategy is not None:
+            labels["strategy"] = options.strategy
         if options.exchange is not None:
             labels["exchange_pid"] = options.exchange.pid
         journal = None if writer is None else RunJournal(writer, core, now_ns(), labels)
@@ -207,14 +210,22 @@ def _credentials(plan: LivePlan) -> Credentials:
     return find_key(plan.credentials, plan.network, os.environ)
 
 
-def _kernels() -> compiled.Addresses:
-    """Compile or load the kernels, compare them with published numbers, touch each once."""
+def _kernels(strategy: str | None, config: Config) -> compiled.Addresses:
+    """Compile or load the kernels, compare them with published numbers, touch each once; then a user's strategy."""
     failed = [check for check in selftest.run(short=True) if not check.passed]
     if failed:
         names = ", ".join(check.name for check in failed)
         raise StartRefused(f"the kernels fail their self-test ({names}): run `quoter selftest`; nothing was sent")
     compiled.warm_up()
-    return compiled.addresses()
+    addresses = compiled.addresses()
+    if strategy is None:
+        return addresses
+    from engine.live.strategy import StrategyRefused, strategy_address
+
+    try:
+        return replace(addresses, quote=strategy_address(strategy, config))
+    except StrategyRefused as refused:
+        raise StartRefused(str(refused)) from None
 
 
 def _address(plan: LivePlan, options: RunOptions) -> str:
