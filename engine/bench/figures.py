@@ -30,6 +30,13 @@ class Rounds:
         """The smallest of the rounds' percentiles, ns."""
         return min(float(np.percentile(values, percentile)) for values in self.rounds)
 
+    def typical(self, percentile: float) -> float:
+        """The percentile over the items of each one's median over the rounds, ns; every round holds the same items.
+
+        An item that is slow by itself is slow in every round; one that was disturbed is not.
+        """
+        return float(np.percentile(np.median(np.stack(self.rounds), axis=0), percentile))
+
     @property
     def n(self) -> int:
         """Values in all rounds."""

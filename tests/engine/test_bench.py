@@ -162,6 +162,7 @@ def test_figures_are_those_of_the_best_round() -> None:
     slow.add(np.array([20, 30, 30]))
     fast.add(np.array([10, 10, 10]))
     assert slow.best(50) == 30 and slow.n == 6
+    assert slow.typical(100) == 40 and slow.typical(0) == 30
     assert ratio(slow, fast) == 3.0
     with pytest.raises(ValueError, match="without a value"):
         slow.add(np.array([], np.int64))
