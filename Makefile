@@ -7,7 +7,7 @@ CYTHON := $(shell find kernels feed engine -name '*.pyx' -o -name '*.pxd')
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 ARGS ?=
 
-.PHONY: all run test test-debug lint bench simulate fuzz lock clean
+.PHONY: all run test test-faults test-debug lint bench simulate fuzz lock clean
 .DEFAULT_GOAL := all
 
 # Ready to use: .venv/bin/quoter
@@ -21,6 +21,10 @@ run: all
 test: lint
 	$(PY) -m pytest tests -n $(JOBS) $(ARGS)
 	@if compgen -G 'benchmarks/bench_*.py' >/dev/null; then $(PY) -m pytest benchmarks; fi
+
+# Real processes on real sockets: cuts, stalls, corruption, kills, freezes, full disks; one verdict a row of the catalogue.
+test-faults: all
+	$(PY) -m pytest tests/faults -m "faults or not faults" $(ARGS)
 
 # The same tests on extensions with bounds, overflow and initialisation checks, asserts and leak counters.
 test-debug: all

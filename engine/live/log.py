@@ -9,6 +9,7 @@ import logging.handlers
 import os
 import queue
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +72,25 @@ class BoundedHandler(logging.handlers.QueueHandler):
 
 
 class _PrivateFile(logging.handlers.RotatingFileHandler):
-    """A rotating file that only its owner may read."""
+    """A rotating file that only its owner may read; that it cannot be written is said once, on standard error."""
+
+    failed = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A line that could not be written: the quoter goes on without it."""
+        self._missed(sys.exception())
+
+    def close(self) -> None:
+        """Close the file, whether its last lines can be written or not."""
+        try:
+            super().close()
+        except OSError as error:
+            self._missed(error)
+
+    def _missed(self, error: BaseException | None) -> None:
+        self.failed += 1
+        if self.failed == 1:
+            print(f"the log cannot be written, going on without: {error}", file=sys.stderr)
 
     def _open(self) -> Any:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -83,6 +83,10 @@ class Session(Protocol):
 class Connection(Protocol):
     """An open connection of ``feed.transport``."""
 
+    @property
+    def error(self) -> BaseException | None:
+        """What the core raised while it handled a message, if that ended the connection."""
+
     async def wait_closed(self) -> object:
         """Return when the connection is closed."""
 
@@ -246,10 +250,13 @@ class LiveLoop:
             return str(error) or type(error).__name__
         self._connections += 1
         self._log.info("connected", extra={"fields": {"connection": self._connections}})
+        connection = self._connection
         try:
-            reason = await self._connection.wait_closed()
+            reason = await connection.wait_closed()
         finally:
             self._connection = None
+        if connection.error is not None:
+            raise connection.error
         self._failures += 1
         return str(reason)
 

@@ -64,6 +64,7 @@ class FakeConnection:
         self.core = core
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.calls: list[str] = []
+        self.error: BaseException | None = None
 
     async def wait_closed(self) -> str:
         return await asyncio.shield(self.ended)
@@ -251,5 +252,22 @@ def test_an_exception_of_the_core_drops_the_connection_and_ends_the_run() -> Non
         assert ending.cause is Cause.FAILED
         assert "canary" in ending.detail
         assert world.connections[0].calls[0] == "abort"
+
+    played(scenario)
+
+
+def test_an_exception_while_a_message_was_handled_ends_the_run_without_another_connection() -> None:
+    async def scenario() -> None:
+        world = World()
+
+        async def script() -> None:
+            await until(lambda: world.connections)
+            world.connections[0].error = ZeroDivisionError("canary")
+            world.connections[0].finish("the handler raised")
+
+        ending = await both(world, script())
+        assert ending.cause is Cause.FAILED
+        assert "canary" in ending.detail
+        assert world.attempts == 1
 
     played(scenario)

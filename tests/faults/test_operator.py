@@ -1,0 +1,55 @@
+"""O rows of the fault catalogue: the operator stops at the worst moment."""
+
+import json
+import signal
+import time
+from random import Random
+
+from tests.faults.background import wait_until
+from tests.faults.conftest import World
+from tests.faults.rows import row
+
+AGAIN_S = 20.0
+
+
+@row("O4-stop-while-reconnecting")
+def test_a_stop_while_reconnecting_connects_only_to_prove_that_nothing_is_left(world: World, row: str) -> None:
+    quoter = world.quoting()
+    before = world.venue.connections()
+    world.proxy.refusing = True
+    world.proxy.reset()
+    wait_until(lambda: world.proxy.connections > 2, 10, "attempts")
+    stopped = time.monotonic()
+    quoter.signal(signal.SIGTERM)
+    time.sleep(0.5)
+    world.proxy.heal()
+    status, out, err = quoter.wait()
+    assert status == 0, err + out
+    assert json.loads(out)["orders_left"] == 0
+    assert world.venue.connections() > before, "it has looked"
+    assert world.venue.sent(stopped) == []
+    assert world.venue.orders() == []
+
+
+@row(slow=["O4-stop-while-the-venue-is-away"])
+def test_a_stop_without_a_venue_ends_in_time_and_says_that_orders_may_be_left(world: World, row: str) -> None:
+    quoter = world.quoting(connection__stop_timeout="2")
+    world.proxy.refusing = True
+    world.proxy.up.dropped = world.proxy.down.dropped = True
+    quoter.signal(signal.SIGTERM)
+    status, out, _ = quoter.wait(10)
+    assert status == 1
+    assert json.loads(out)["orders_left"] != 0
+
+
+@row(slow=["O4-stop-at-20-moments-of-the-start"])
+def test_a_stop_at_any_moment_of_the_start_leaves_nothing(world: World, row: str) -> None:
+    random = Random(4)
+    for _ in range(20):
+        quoter = world.start()
+        time.sleep(random.uniform(0.2, 1.6))
+        quoter.signal(signal.SIGTERM)
+        status, _, err = quoter.wait()
+        assert status in (0, 130, 3), err
+        assert "Traceback" not in err
+        wait_until(lambda: not world.venue.orders(), 1, "no order left")
