@@ -56,6 +56,12 @@ COLLECTOR = click.Choice(get_args(Collector))
 @click.option("--spin", is_flag=True, help="Keep polling instead of sleeping: lower latency, one busy processor.")
 @click.option("--realtime", is_flag=True, help="Real-time scheduler priority (needs CAP_SYS_NICE).")
 @click.option("--lock-memory", is_flag=True, help="Keep all memory resident (needs CAP_IPC_LOCK or ulimit -l).")
+@click.option(
+    "--supervisor/--no-supervisor",
+    "supervised",
+    default=None,
+    help="A process of its own that cancels everything when this one hangs or dies [default: on for test and prod].",
+)
 @click.option("--gc", "collector", type=COLLECTOR, default="freeze", show_default=True, help="Garbage collector.")
 def command(as_json: bool, seconds: float | None, **options: Any) -> None:
     """Quote until Ctrl-C or for a time.
@@ -97,7 +103,12 @@ def _run(result: Loaded, tuning: Tuning, seconds: float | None, options: dict[st
         from engine.live.app import RunOptions, StartRefused, run
 
         try:
-            told = RunOptions(seconds, options["url"], exchange, tuning, options["strategy"], INTERRUPT.check)
+            supervised = options["supervised"]
+            if supervised is None:
+                supervised = network_of(result.config) != "local"
+            told = RunOptions(
+                seconds, options["url"], exchange, tuning, options["strategy"], INTERRUPT.check, supervised
+            )
             return run(result, told, line)
         except ConfigRefused as refused:
             refuse(refused.problems, as_json)

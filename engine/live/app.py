@@ -21,8 +21,10 @@ from engine.cli.exits import FAILED, INTERRUPTED, OK, REFUSED, UNREACHABLE
 from engine.config import Loaded
 from engine.config_schema import Config
 from engine.core.step import Core
+from engine.live.beside import Beside
 from engine.live.clock import now_ns, wall_s
 from engine.live.control import Control
+from engine.live.heart import Heart
 from engine.live.keys import find_key
 from engine.live.latency import Latency
 from engine.live.local_exchange import ExchangeFailed, LocalExchange
@@ -69,6 +71,7 @@ class RunOptions:
     tuning: Tuning = field(default_factory=Tuning)
     strategy: str | None = None
     last_check: Callable[[], None] = lambda: None
+    supervised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,9 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
             stack.callback(writer.close)
         addresses = _kernels(options.strategy, loaded.config)
         url = _address(plan, options)
+        heart = Heart(plan, url) if options.supervised else None
+        if heart is not None:
+            stack.callback(heart.close)
         for missing in before_start(options.tuning):
             line.note(f"note: {missing}")
             log.warning("tuning", extra={"fields": {"missing": missing}})
@@ -108,11 +114,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         driven = core if journal is None else journal.core
         control = Control(driven, plan.data, plan.name, now_ns, log, carried=options.exchange is None)
         stack.callback(control.close)
-
-        def problem() -> str | None:
-            control.watch()
-            return None if journal is None else journal.problem()
-
+        beside = Beside(control, journal, heart)
         session = LiveLoop(
             driven,
             _connector(core, journal, url, plan, latency),
@@ -121,7 +123,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
             Backoff(Random(os.urandom(16)), BackoffSettings(first_ns=int(plan.retry_delay_s * 1e9))),
             log,
             on_live=latency.live,
-            watch=problem,
+            watch=lambda: beside.problem(now_ns()),
             attempts_max=plan.attempts_max,
             stop_timeout_s=plan.stop_timeout_s,
             spin=options.tuning.spin,
@@ -141,11 +143,8 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
             ending = runner.run(_attended(session, options.seconds, line, watch, lambda: report("running")))
         final = report(ending.cause.value)
         final["detail"], final["mode"] = ending.detail, ending.mode
-        final["journal"] = None
-        if journal is not None:
-            journal.end(ending.cause.value, now_ns())
-            final["detail"] = final["detail"] or journal.close() or ""
-            final["journal"] = journal.summary()
+        final |= beside.ended(ending.cause.value, now_ns())
+        final["detail"] = final["detail"] or (final["journal"] or {}).get("problem") or ""
         log.info("end", extra={"fields": final})
         return Outcome(exit_status(ending, final), final)
 
