@@ -25,6 +25,7 @@ Z_95 = 1.959963984540054
 FILLS_LEAST = 30  # fewer events do not determine two numbers
 DISTANCES_LEAST = 3  # distinct distances with exposure
 RELATIVE_ERROR_MOST = 0.5  # of k: a wider interval determines nothing
+DISPERSION_MOST = 5.0  # counts that vary more do not fall exponentially: A and k are means over the range
 STEPS_MOST = 100
 
 
@@ -106,7 +107,8 @@ def _fit(distance: Floats, exposure: Floats, counts: Floats, *, pooled: bool, ce
     if not (kappa > 0.0):
         reason = "fills do not become rarer with distance in these data"
     elif Z_95 * kappa_error > RELATIVE_ERROR_MOST * kappa:
-        reason = f"k is known to within {100.0 * Z_95 * kappa_error / kappa:.0f} % only: too few events"
+        cause = "too few events" if dispersion <= DISPERSION_MOST else "fills do not fall exponentially with distance"
+        reason = f"k is known to within {100.0 * Z_95 * kappa_error / kappa:.0f} % only: {cause}"
     return Fit(
         math.exp(min(log_a, 700.0)),
         math.exp(min(log_a - Z_95 * log_error, 700.0)),

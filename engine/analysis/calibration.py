@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.analysis.history import Floats, History
-from kernels.intensity import Z_95, Fit, from_tape, gamma_for
+from kernels.intensity import DISPERSION_MOST, Z_95, Fit, from_tape, gamma_for
 from kernels.volatility import SECONDS_PER_YEAR
 
 GRIDS_S = (1.0, 10.0, 60.0)
@@ -20,8 +20,7 @@ GRID_S = 10.0
 BLOCKS = 20
 RETURNS_LEAST = 60  # fewer moves than this do not determine sigma
 SIGMA_ERROR_MOST = 0.5
-DISPERSION_MOST = 5.0
-"""Counts that vary more than this times a Poisson's do not fall exponentially: A and k are means over the range."""
+CELLS_LEAST, CELLS_MOST = 3, 12
 FARTHEST_SHARE = 0.99  # of the market orders; the deepest ones are rare and far away
 
 
@@ -113,7 +112,7 @@ def calibrate(history: History) -> Calibration:
         time_median(history.mid_usd, history),
         half_spread,
         sigma_of(history),
-        tuple(side_of(name, values, history.span_s, half_spread) for name, values in chosen),
+        tuple(side_of(name, values, history.span_s, half_spread, history.tick_usd) for name, values in chosen),
     )
 
 
@@ -137,14 +136,19 @@ def market_order_depths(history: History) -> tuple[Floats, Floats]:
     return np.maximum.reduceat(away, first), side[first].astype(np.float64)
 
 
-def side_of(name: str, depths: Floats, span_s: float, half_spread_usd: float) -> Side:
-    """Fit one side between the usual half-spread and the depth that all but few market orders stay within."""
-    farthest = float(np.quantile(depths, FARTHEST_SHARE)) if depths.size else math.nan
+def side_of(name: str, depths: Floats, span_s: float, half_spread_usd: float, tick_usd: float) -> Side:
+    """Fit one side between the usual half-spread and the depth that all but few market orders stay within.
+
+    Depths lie on the price grid, so cells are whole ticks wide, at least three, and hold equally many of its prices.
+    """
     nearest = half_spread_usd
-    if not farthest > nearest:
-        nothing = from_tape(np.empty(0), span_s, nearest_usd=0.0, farthest_usd=1.0)
-        return Side(name, depths.size, nearest, nearest, nothing)
-    fit = from_tape(depths, span_s, nearest_usd=nearest, farthest_usd=farthest)
+    deepest = float(np.quantile(depths, FARTHEST_SHARE)) if depths.size else nearest
+    ticks = max(int((deepest - nearest) / tick_usd + 1e-6) + 1, CELLS_LEAST)
+    width = -(-ticks // CELLS_MOST)
+    cells = max(-(-ticks // width), CELLS_LEAST)
+    farthest = nearest + cells * width * tick_usd
+    # A price on the edge belongs to the cell that begins there, whatever the rounding.
+    fit = from_tape(depths + 0.25 * tick_usd, span_s, nearest_usd=nearest, farthest_usd=farthest, cells=cells)
     return Side(name, depths.size, nearest, farthest, fit)
 
 

@@ -36,6 +36,22 @@ def test_against_the_slow_twin(trades: list[reference.Trade], threshold: int, ca
     assert state["traded_lots"] == sum(row[2] for row in trades)
 
 
+def test_mistake_14_what_is_said_of_the_ring_is_worked_out_from_the_ring() -> None:
+    """After every trade, long after the ring has gone round: sums and extremes against NumPy over the rows kept."""
+    rng = np.random.default_rng(4)
+    state = fresh_candles(threshold_lots=7, capacity=9)
+    for i in range(400):
+        candles.trade(state, int(rng.choice([-1, 1])), int(rng.integers(90, 110)), int(rng.integers(1, 20)), i)
+        rows = np.array(closed_rows(state)).reshape(-1, 8)
+        assert candles.kept_lots(state) == rows[:, 6:].sum()
+        assert len(rows) == min(int(state["closed"]), 9)
+        if len(rows):
+            slots = [candles.slot(state, age) for age in range(len(rows))]
+            assert sorted(slots) == list(range(len(rows)))
+            assert state["high_ticks"][slots].max() == rows[:, 3].max()
+            assert state["low_ticks"][slots].min() == rows[:, 4].min()
+
+
 def test_a_large_trade_is_split_and_conserved() -> None:
     state = play([(1, 100, 7, 0), (-1, 101, 25, 1)], threshold_lots=10)
     assert [row[-2:] for row in closed_rows(state)] == [(7, 3), (0, 10), (0, 10)]

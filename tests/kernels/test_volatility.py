@@ -46,6 +46,14 @@ def test_known_sigma_is_recovered(window: int, irregular: bool) -> None:
     assert state["sigma_rate"] != state["default_rate"]
 
 
+def test_mistake_13_a_window_longer_than_its_buffer_still_estimates() -> None:
+    """The default must not be used for ever because the window can never be filled."""
+    times = (np.arange(1, 20_001) * SECOND).astype(np.int64)
+    state = fresh(window=10_000, ewma_span=60.0, default_rate=9e-4)
+    found = mean_variance(state, walk(1.3e-5, np.ones(20_000), 0.0, 6), times)
+    assert found == pytest.approx(1.3e-5**2, rel=0.08)
+
+
 def test_bounce_misleads_the_plain_estimator_but_not_this_one() -> None:
     spans = np.full(40_000, 1.0)
     times = (np.cumsum(spans) * 1e9).astype(np.int64)
