@@ -14,9 +14,9 @@ from libc.string cimport memset
 from feed.events cimport *
 from feed.members cimport *
 from feed.symbols cimport SymbolTable
-from feed.values cimport (Span, new_name, next_item, open_array, read_bool, read_levels, read_text,
-                          read_trades, read_triple, read_usual, skip)
-from kernels.cursor cimport SKIP_KEYS_MAX, at_byte, literal, read_uint64, string_end, word_at
+from feed.values cimport (Reading, begin, new_name, next_item, open_array, read_bool, read_levels, read_number,
+                          read_run, read_text, read_trades, read_triple, skip)
+from kernels.cursor cimport at_byte, literal, read_uint64, string_end
 
 from feed import venue
 
@@ -86,16 +86,39 @@ cdef const char* read_other(Decoder self, const char* at, const char* end, const
     return NULL
 
 
-cdef inline const char* read_value(Decoder self, const char* at, const char* end, const Member* member, char* record,
-                                   uint32_t* has) noexcept nogil:
-    """The value of a known member, or NULL."""
+cdef const char* read_value(Decoder self, const char* at, const char* end, const Member* member, char* record,
+                            uint32_t* has) noexcept nogil:
+    """The value of a known member that is not null, or NULL."""
     if member.value == VALUE_SLOW:
         return NULL
     if member.value <= VALUE_EXACT:
-        return read_usual(at, end, member, record)
+        return read_number(at, end, member, record)
     if member.value <= VALUE_HAS_WORD:
         return read_text(self.instruments, self.underlyings, at, end, member, record, has)
     return read_other(self, at, end, member, record, has)
+
+
+cdef const char* read_member(Decoder self, Reading* object, const char* at, const char* end) noexcept nogil:
+    """Any one member, or NULL."""
+    cdef const Member* member
+    cdef uint64_t bit
+    cdef int row = row_of(object.table, object.row, at, end)
+    if row < 0:
+        if not at_byte(at, end, c'"'):
+            return NULL
+        return skip(new_name(at + 1, end, object.spans, &object.unknown), end, 0)
+    member = &object.table.member[row]
+    bit = <uint64_t> 1 << row
+    if object.seen & bit:
+        return NULL
+    object.seen |= bit
+    object.row = row + 1 if row + 1 < object.table.count else 0
+    at += member.length
+    if at_byte(at, end, c'n') and member.value != VALUE_SLOW:
+        return literal(at, end, b"null")
+    object.present |= bit
+    object.has |= <uint32_t> member.has
+    return read_value(self, at, end, member, object.record, &object.has)
 
 
 cdef const char* read_members(Decoder self, const char* at, const char* end, const Table* table, char* record,
@@ -104,39 +127,13 @@ cdef const char* read_members(Decoder self, const char* at, const char* end, con
 
     ``present`` has a bit for each row that was there and not null; ``has`` collects the rows' bits.
     """
-    cdef Span spans[SKIP_KEYS_MAX]
-    cdef const Member* member
-    cdef uint64_t seen = 0, there = 0, head, bit
-    cdef uint32_t bits = 0
-    cdef int expected = 0, row, unknown = 0
+    cdef Reading object
+    begin(&object, table, record)
     present[0] = 0
     if at_byte(at, end, c'}'):
-        if table.required:
-            return NULL
-        return at + 1
+        return at + 1 if table.required == 0 else NULL
     while True:
-        if not at_byte(at, end, c'"'):
-            return NULL
-        at += 1
-        head = word_at(at, end)
-        # The venue's order is the table's, so the first try is nearly always the right one.
-        row = expected if is_member(&table.member[expected], head, at, end) else row_of(table, expected, head, at, end)
-        if row < 0:
-            at = skip(new_name(at, end, spans, &unknown), end, 0)
-        else:
-            member = &table.member[row]
-            bit = <uint64_t> 1 << row
-            if seen & bit:
-                return NULL
-            seen |= bit
-            expected = row + 1 if row + 1 < table.count else 0
-            at += member.length
-            if at_byte(at, end, c'n') and member.value != VALUE_SLOW:
-                at = literal(at, end, b"null")
-            else:
-                at = read_value(self, at, end, member, record, &bits)
-                bits |= <uint32_t> member.has
-                there |= bit
+        at = read_member(self, &object, read_run(&object, at, end), end)
         if at is NULL or at >= end:
             return NULL
         if at[0] == c'}':
@@ -144,10 +141,10 @@ cdef const char* read_members(Decoder self, const char* at, const char* end, con
         if at[0] != c',':
             return NULL
         at += 1
-    if there & table.required != table.required:
+    if object.present & table.required != table.required:
         return NULL
-    present[0] = there
-    has[0] |= bits
+    present[0] = object.present
+    has[0] |= object.has
     return at + 1
 
 

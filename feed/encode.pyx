@@ -11,7 +11,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, strlen
 
 from kernels.cursor cimport string_end
-from kernels.number cimport E8_TEXT_MAX, write_e8, write_uint64
+from kernels.digits cimport store_fixed, store_integer
+from kernels.number cimport E8_TEXT_MAX
 
 cdef enum:
     NAME_MAX = 96             # bytes of an instrument name, order id or method
@@ -46,14 +47,14 @@ cdef inline void put_decimal(Encoder self, int64_t value_e8) noexcept nogil:
     if value_e8 <= 0 or self.used + E8_TEXT_MAX > self.capacity:
         self.broken = True
         return
-    self.used += write_e8(self.buffer_ + HEADROOM + self.used, value_e8)
+    self.used += store_fixed(self.buffer_ + HEADROOM + self.used, value_e8)
 
 
 cdef inline void put_integer(Encoder self, uint64_t value) noexcept nogil:
     if self.used + E8_TEXT_MAX > self.capacity:
         self.broken = True
         return
-    self.used += write_uint64(self.buffer_ + HEADROOM + self.used, value)
+    self.used += store_integer(self.buffer_ + HEADROOM + self.used, value)
 
 
 cdef inline void put_name(Encoder self, const char* text, Py_ssize_t length) noexcept nogil:

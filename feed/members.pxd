@@ -1,11 +1,13 @@
 """JSON objects by table: which members are known, what their values must be, and where they go in a C record."""
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+from kernels.cursor cimport begins
 
 cdef enum:
-    TEXT_MAX = 32             # bytes of a member's name with quote and colon, and of a word
+    TEXT_MAX = 32             # bytes of a member's name with quotes and colon, and of a word
     MEMBERS_MAX = 40          # rows of a table; a row is a bit of a 64-bit mask
+    TIME_MAX_S = 100000000000   # seconds of the year 5138; milliseconds are above it
 
 # What a member's value must be. Whatever it is not sends the frame to the slow decoder, which judges it.
 cdef enum Value:
@@ -16,7 +18,7 @@ cdef enum Value:
     VALUE_SIGNED = 3          # int64 of 1e-8
     VALUE_DOUBLE = 4
     VALUE_POSITIVE = 5        # double
-    VALUE_TIME = 6            # double, seconds since 1970
+    VALUE_TIME = 6            # double, seconds since 1970, below TIME_MAX_S
     VALUE_UINT64 = 7
     VALUE_INT32 = 8           # not negative
     VALUE_NUMBER = 9          # not kept
@@ -44,17 +46,16 @@ cdef struct Word:
     int32_t code
 
 cdef struct Member:
-    # The name with closing quote and colon, as words: bytes 0-7 (under ``mask``), 8-15, 16-23, and the last eight.
-    uint64_t head
-    uint64_t mask
-    uint64_t second
-    uint64_t third
-    uint64_t tail
+    char key[32]              # TEXT_MAX: the name with its quotes and colon, zeros behind
+    uint32_t bits             # one for each byte of it
     int32_t length
     int32_t value
+    int32_t offset
+    int64_t least             # of a number in fixed point
+    double low                # bounds of a double, both allowed
+    double high
     int32_t has
     int32_t other
-    int32_t offset
     int32_t offset2
     int32_t words_count
     Word* words
@@ -78,34 +79,16 @@ cdef Pair TICKER_PAIRS[4]
 cdef int build(Table* table, list rows) except -1
 
 
-cdef inline bint is_member(const Member* member, uint64_t head, const char* at, const char* end) noexcept nogil:
-    """Is the name at ``at``, whose first eight bytes are ``head``, this member's?"""
-    cdef uint64_t word
-    if (head ^ member.head) & member.mask:
-        return False
-    if member.length <= 8:
-        return True
-    if end - at < member.length:
-        return False
-    memcpy(&word, at + member.length - 8, 8)
-    if word != member.tail:
-        return False
-    if member.length > 16:
-        memcpy(&word, at + 8, 8)
-        if word != member.second:
-            return False
-    if member.length > 24:
-        memcpy(&word, at + 16, 8)
-        if word != member.third:
-            return False
-    return True
+cdef inline bint is_member(const Member* member, const char* at, const char* end) noexcept nogil:
+    """Is the name whose opening quote is at ``at`` this member's?"""
+    return begins(at, end, member.key, member.bits, member.length)
 
 
-cdef inline int row_of(const Table* table, int first, uint64_t head, const char* at, const char* end) noexcept nogil:
+cdef inline int row_of(const Table* table, int first, const char* at, const char* end) noexcept nogil:
     """The row whose name is at ``at``, tried from row ``first`` around the table, or -1."""
     cdef int _, row = first
     for _ in range(table.count):
-        if is_member(&table.member[row], head, at, end):
+        if is_member(&table.member[row], at, end):
             return row
         row = row + 1 if row + 1 < table.count else 0
     return -1

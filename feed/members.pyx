@@ -3,6 +3,8 @@
 Owner thread: none, they are constants afterwards.
 """
 
+import math
+
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
@@ -11,9 +13,13 @@ from feed.events cimport *
 from feed import venue
 
 
-cdef uint64_t word(bytes text):
-    """The first eight bytes of ``text`` as a word, zeros behind its end."""
-    return int.from_bytes(text[:8].ljust(8, b"\0"), "little")
+# Smallest values of the kinds in fixed point, and the bounds of the kinds of doubles.
+LEAST = {VALUE_PRICE: 1, VALUE_AMOUNT: 0, VALUE_SIGNED: -(2**63)}
+BOUNDS = {
+    VALUE_DOUBLE: (-math.inf, math.inf),
+    VALUE_POSITIVE: (math.nextafter(0.0, 1.0), math.inf),
+    VALUE_TIME: (0.0, math.nextafter(<int64_t> TIME_MAX_S, 0.0)),
+}
 
 
 cdef int build(Table* table, list rows) except -1:
@@ -29,17 +35,17 @@ cdef int build(Table* table, list rows) except -1:
     if len(rows) > MEMBERS_MAX:
         raise ValueError(f"a table has at most {MEMBERS_MAX} members, not {len(rows)}")
     for i, (name, value, offset, options) in enumerate(rows):
-        key = name.encode("ascii") + b'":'
+        key = b'"%b":' % name.encode("ascii")
         if len(key) > TEXT_MAX:
-            raise ValueError(f"the name of a member has at most {TEXT_MAX - 2} bytes: {name}")
+            raise ValueError(f"the name of a member has at most {TEXT_MAX - 3} bytes: {name}")
         member = &table.member[i]
-        member.head = word(key)
-        member.mask = word(b"\xff" * len(key))
-        member.second = word(key[8:])
-        member.third = word(key[16:])
-        member.tail = word(key[max(len(key) - 8, 0):])
+        text = key
+        memcpy(member.key, text, len(key))
+        member.bits = <uint32_t> ((<uint64_t> 1 << <int> len(key)) - 1)
         member.length = len(key)
         member.value = value
+        member.least = LEAST.get(value, 0)
+        member.low, member.high = BOUNDS.get(value, (0.0, 0.0))
         member.offset = offset
         member.offset2 = options.get("offset2", 0)
         member.has = options.get("has", 0)

@@ -11,17 +11,28 @@ from libc.string cimport memcmp, memcpy, memset
 from feed.events cimport BOOK_CHANGES_MAX, ID_MAX, LevelChange, PublicTrade
 from feed.members cimport *
 from feed.symbols cimport SymbolTable
-from kernels.cursor cimport (SKIP_DEPTH_MAX, SKIP_KEYS_MAX, Plain, at_byte, literal, plain, plain_double, plain_e8,
-                             read_double, read_e8, read_uint64, skip_number, skip_scalar, string_end)
+from kernels.cursor cimport (PADDED_MAX, SKIP_DEPTH_MAX, SKIP_KEYS_MAX, Plain, at_byte, begins_padded, literal, plain,
+                             plain_double, plain_e8, read_double, read_e8, read_uint64, skip_number, skip_scalar,
+                             string_end)
 
 cdef enum:
     NEAR_LEVELS_MAX = 32      # unsorted changes a side that are compared pair by pair
-    TIME_MAX_S = 100000000000   # seconds of the year 5138; milliseconds are above it
 
 # A member's name in the frame.
 cdef struct Span:
     const char* text
     Py_ssize_t length
+
+# An object that is being read by a table.
+cdef struct Reading:
+    const Table* table
+    char* record
+    int row                   # that is expected next
+    uint64_t seen             # rows whose member was there
+    uint64_t present          # and not null
+    uint32_t has
+    int unknown
+    Span spans[16]            # SKIP_KEYS_MAX: names of the unknown members
 
 
 cdef inline const char* new_name(const char* at, const char* end, Span* spans, int* count) noexcept nogil:
@@ -303,20 +314,66 @@ cdef inline const char* read_number(const char* at, const char* end, const Membe
 
 
 cdef inline const char* read_usual(const char* at, const char* end, const Member* member, char* record) noexcept nogil:
-    """The same for the usual numbers of the usual kinds, in line; all else is for ``read_number``."""
+    """A usual number of a usual kind, in line; NULL for all else, which is for ``read_number``."""
     cdef Plain number
     cdef char* target = record + member.offset
-    cdef const char* after = plain(at, end, &number)
-    cdef int64_t fixed
+    cdef int64_t fixed = 0
     cdef double real
-    if after is not NULL:
-        if member.value <= VALUE_SIGNED:
-            if plain_e8(&number, &fixed) and (fixed > 0 or member.value == VALUE_SIGNED
-                                              or (fixed == 0 and member.value == VALUE_AMOUNT)):
-                (<int64_t*> target)[0] = fixed
-                return after
-        elif member.value == VALUE_DOUBLE:
-            if plain_double(&number, &real):
-                (<double*> target)[0] = real
-                return after
-    return read_number(at, end, member, record)
+    at = plain(at, end, &number)
+    if at is NULL:
+        return NULL
+    if member.value <= VALUE_SIGNED:
+        if not plain_e8(&number, &fixed) or fixed < member.least:
+            return NULL
+        (<int64_t*> target)[0] = fixed
+        return at
+    real = plain_double(&number)
+    if not member.low <= real <= member.high:
+        return NULL
+    (<double*> target)[0] = real
+    return at
+
+
+cdef inline void begin(Reading* object, const Table* table, char* record) noexcept nogil:
+    """Nothing of the object has been read."""
+    object.table = table
+    object.record = record
+    object.row = 0
+    object.seen = 0
+    object.present = 0
+    object.has = 0
+    object.unknown = 0
+
+
+cdef inline const char* read_run(Reading* object, const char* at, const char* end) noexcept nogil:
+    """The members from ``at`` on as long as they come in the table's order and are usual numbers with a comma behind
+    them; in front of the first that is not.
+
+    This is most of a ticker. It decides nothing that ``read_member`` would decide otherwise.
+    """
+    cdef const Member* member = &object.table.member[object.row]
+    cdef const Member* last = &object.table.member[object.table.count]
+    cdef const char* room = end - PADDED_MAX
+    cdef const char* after
+    cdef uint64_t bit = <uint64_t> 1 << object.row, there = 0
+    cdef uint32_t has = 0
+    if not VALUE_PRICE <= member.value <= VALUE_TIME:
+        return at
+    while member < last and at <= room:
+        if begins_padded(at, member.key, member.bits):
+            if not VALUE_PRICE <= member.value <= VALUE_TIME or object.seen & bit:
+                break
+            after = read_usual(at + member.length, end, member, object.record)
+            if after is NULL or after[0] != c',':
+                break
+            at = after + 1
+            there |= bit
+            has |= <uint32_t> member.has
+        member += 1
+        bit <<= 1
+    if there:
+        object.row = <int> (member - &object.table.member[0]) % object.table.count
+        object.seen |= there
+        object.present |= there
+        object.has |= has
+    return at

@@ -5,36 +5,52 @@ when the text is not what it reads (the caller then hands the whole frame to the
 or at and after ``end`` is read.
 """
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, strlen
 
-from kernels.number cimport parse_double, parse_e8
-
-cdef extern from *:
-    """
-    #define QUOTER_TRAILING_ZEROS(word) __builtin_ctzll(word)
-    """
-    int trailing_zeros "QUOTER_TRAILING_ZEROS" (uint64_t word) noexcept nogil
+from kernels.digits cimport are_digits, digits_value
+from kernels.number cimport parse_double, parse_e8, quotient
 
 cdef enum:
     EXACT_DOUBLE_MAX = 9007199254740992     # 2**53
+    PADDED_MAX = 32                         # bytes of a text that is compared at once
     SKIP_DEPTH_MAX = 32                     # containers inside a skipped value
     SKIP_KEYS_MAX = 16                      # members of a skipped object; they are compared with each other
     SKIP_NUMBER_MAX = 32                    # bytes of a skipped number
 
-# Powers of ten that a double holds exactly.
 cdef extern from *:
-    """ static const double QUOTER_POW10[23] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
-    1e13, 1e14, 1e15,
-        1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    # Cython's own hint to the compiler.
+    bint unlikely(bint condition) noexcept nogil
+
+# Powers of ten, those that a double holds exactly and those of 64 bits; and the comparison of a padded text.
+cdef extern from *:
+    """
+    static const double QUOTER_POW10[23] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
+        1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     static const unsigned long long QUOTER_POW10_INT[20] = {1ULL, 10ULL, 100ULL, 1000ULL, 10000ULL, 100000ULL,
-    1000000ULL,
-        10000000ULL, 100000000ULL, 1000000000ULL, 10000000000ULL, 100000000000ULL, 1000000000000ULL, 10000000000000ULL,
-        100000000000000ULL, 1000000000000000ULL, 10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL,
-        10000000000000000000ULL};
+        1000000ULL, 10000000ULL, 100000000ULL, 1000000000ULL, 10000000000ULL, 100000000000ULL, 1000000000000ULL,
+        10000000000000ULL, 100000000000000ULL, 1000000000000000ULL, 10000000000000000ULL, 100000000000000000ULL,
+        1000000000000000000ULL, 10000000000000000000ULL};
+    #ifdef __SSE2__
+    #include <emmintrin.h>
+    static inline int quoter_begins(const char *at, const char *text, uint32_t bits) {
+        const __m128i *a = (const __m128i *) at, *b = (const __m128i *) text;
+        uint32_t low = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(a), _mm_loadu_si128(b)));
+        uint32_t high = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(a + 1), _mm_loadu_si128(b + 1)));
+        return (~(low | high << 16) & bits) == 0;
+    }
+    #else
+    static inline int quoter_begins(const char *at, const char *text, uint32_t bits) {
+        return memcmp(at, text, bits == 0xFFFFFFFF ? 32 : __builtin_ctz(~bits)) == 0;
+    }
+    #endif
+    #define QUOTER_TRAILING_ZEROS(word) __builtin_ctzll(word)
     """
     const double POW10 "QUOTER_POW10" [23]
     const uint64_t POW10_INT "QUOTER_POW10_INT" [20]
+    int trailing_zeros "QUOTER_TRAILING_ZEROS" (uint64_t word) noexcept nogil
+    # Both texts have PADDED_MAX bytes; those of ``bits`` are compared.
+    bint begins_padded "quoter_begins" (const char* at, const char* text, uint32_t bits) noexcept nogil
 
 
 cdef inline bint at_byte(const char* at, const char* end, char byte) noexcept nogil:
@@ -50,14 +66,11 @@ cdef inline const char* literal(const char* at, const char* end, const char* tex
     return at + length
 
 
-cdef inline uint64_t word_at(const char* at, const char* end) noexcept nogil:
-    """The next eight bytes, little-endian; zeros stand for what is beyond the end."""
-    cdef uint64_t word = 0
-    if end - at >= 8:
-        memcpy(&word, at, 8)
-    elif at < end:
-        memcpy(&word, at, end - at)
-    return word
+cdef inline bint begins(const char* at, const char* end, const char* text, uint32_t bits, int length) noexcept nogil:
+    """Are the next ``length`` bytes those of ``text``, which has room for PADDED_MAX? ``bits`` has as many low bits."""
+    if end - at >= PADDED_MAX:
+        return begins_padded(at, text, bits)
+    return end - at >= length and memcmp(at, text, length) == 0
 
 
 cdef inline const char* string_end(const char* at, const char* end) noexcept nogil:
@@ -100,10 +113,9 @@ cdef inline const char* plain(const char* at, const char* end, Plain* out) noexc
     The last byte before ``end`` must not be a digit, minus or point, so that it ends every scan: the caller has seen
     that it is a brace.
     """
-    cdef uint64_t mantissa = 0
+    cdef uint64_t mantissa = 0, word
     cdef unsigned int digit
     cdef const char* start
-    cdef const char* point
     cdef Py_ssize_t whole, decimals = 0
     if at >= end:
         return NULL
@@ -121,13 +133,19 @@ cdef inline const char* plain(const char* at, const char* end, Plain* out) noexc
         return NULL
     if at[0] == c'.':
         at += 1
-        point = at
+        start = at
+        # Marks and rates are doubles written out: often more than eight decimals.
+        if end - at > 8 and c'0' <= at[7] <= c'9':
+            memcpy(&word, at, 8)
+            if are_digits(word):
+                mantissa = mantissa * 100000000 + digits_value(word)
+                at += 8
         digit = <unsigned int> (<unsigned char> at[0]) - 48
         while digit <= 9:
             mantissa = mantissa * 10 + digit
             at += 1
             digit = <unsigned int> (<unsigned char> at[0]) - 48
-        decimals = at - point
+        decimals = at - start
         if decimals == 0:
             return NULL
     # The mantissa has wrapped when there are more digits than these.
@@ -149,18 +167,16 @@ cdef inline bint plain_e8(const Plain* number, int64_t* value) noexcept nogil:
     return True
 
 
-cdef inline bint plain_double(const Plain* number, double* value) noexcept nogil:
-    """The nearest double, when mantissa and power are both exact: then the one rounding is the division's (Clinger
-    1990).
-    """
+cdef inline double plain_double(const Plain* number) noexcept nogil:
+    """The nearest double. Where mantissa and power are both exact, the one rounding is the division's (Clinger 1990)."""
     cdef double magnitude
-    if number.mantissa > EXACT_DOUBLE_MAX:
-        return False
-    magnitude = <double> <int64_t> number.mantissa
-    if number.decimals:
-        magnitude /= POW10[number.decimals]
-    value[0] = -magnitude if number.negative else magnitude
-    return True
+    if unlikely(number.mantissa > EXACT_DOUBLE_MAX):
+        magnitude = quotient(number.mantissa, number.decimals)
+    else:
+        magnitude = <double> <int64_t> number.mantissa
+        if number.decimals:
+            magnitude /= POW10[number.decimals]
+    return -magnitude if number.negative else magnitude
 
 
 cdef inline const char* read_e8(const char* at, const char* end, int64_t* value) noexcept nogil:
@@ -179,7 +195,8 @@ cdef inline const char* read_double(const char* at, const char* end, double* val
     cdef Plain number
     cdef Py_ssize_t used
     cdef const char* after = plain(at, end, &number)
-    if after is not NULL and plain_double(&number, value):
+    if after is not NULL:
+        value[0] = plain_double(&number)
         return after
     used = parse_double(at, end, value)
     return at + used if used > 0 else NULL

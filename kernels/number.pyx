@@ -10,23 +10,21 @@ from libc.stdlib cimport strtod
 from libc.string cimport memcpy
 
 from kernels.cursor cimport EXACT_DOUBLE_MAX, POW10, POW10_INT
+from kernels.digits cimport store_fixed, store_integer
 
 cdef extern from *:
     """
     static inline uint64_t quoter_divide(uint64_t high, int half, uint64_t divisor, uint64_t *rest) {
         unsigned __int128 numerator = ((unsigned __int128) high << 64) >> half;
-        *rest = (uint64_t) (numerator % divisor);
-        return (uint64_t) (numerator / divisor);
+        uint64_t result = (uint64_t) (numerator / divisor);
+        *rest = (uint64_t) numerator - result * divisor;
+        return result;
     }
     #define QUOTER_LEADING_ZEROS(word) __builtin_clzll(word)
-    static const char QUOTER_PAIRS[201] =
-        "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
-        "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
     """
     # (high * 2**64 / 2**half) / divisor and its rest; the quotient must fit.
     uint64_t divide "quoter_divide" (uint64_t high, int half, uint64_t divisor, uint64_t* rest) noexcept nogil
     int leading_zeros "QUOTER_LEADING_ZEROS" (uint64_t word) noexcept nogil
-    const char PAIRS "QUOTER_PAIRS" [201]
 
 cdef enum:
     EXPONENT_MAX = 100000     # an exponent is counted no further
@@ -217,56 +215,6 @@ cdef Py_ssize_t parse_uint64(const char* text, const char* end, unsigned long lo
     return at - text
 
 
-cdef Py_ssize_t write_uint64(char* out, unsigned long long value) noexcept nogil:
-    """Decimal digits of ``value`` (1 to 20 bytes) to ``out``; their number."""
-    cdef Py_ssize_t size = 1
-    cdef Py_ssize_t at
-    cdef uint64_t rest
-    while size < 20 and value >= POW10_INT[size]:
-        size += 1
-    at = size
-    while value >= 100:
-        rest = value // 100
-        at -= 2
-        memcpy(out + at, &PAIRS[2 * (value - rest * 100)], 2)
-        value = rest
-    if value >= 10:
-        memcpy(out, &PAIRS[2 * value], 2)
-    else:
-        out[0] = <char> (48 + value)
-    return size
-
-
-cdef inline void write_four(char* out, uint64_t value) noexcept nogil:
-    """Four digits of a value below 10,000."""
-    memcpy(out, &PAIRS[2 * (value // 100)], 2)
-    memcpy(out + 2, &PAIRS[2 * (value % 100)], 2)
-
-
-cdef Py_ssize_t write_e8(char* out, int64_t value) noexcept nogil:
-    """The shortest exact decimal text of ``value`` * 1e-8 to ``out`` (at most E8_TEXT_MAX bytes); its length."""
-    cdef uint64_t magnitude = <uint64_t> value
-    cdef uint64_t fraction
-    cdef Py_ssize_t size = 0
-    if value < 0:
-        out[0] = c'-'
-        size = 1
-        magnitude = 0 - magnitude
-    fraction = magnitude % E8
-    size += write_uint64(out + size, magnitude // E8)
-    if fraction == 0:
-        return size
-    out[size] = c'.'
-    write_four(out + size + 1, fraction // 10000)
-    size += 4
-    if fraction % 10000:
-        write_four(out + size + 1, fraction % 10000)
-        size += 4
-    while out[size] == c'0':
-        size -= 1
-    return size + 1
-
-
 cdef object refuse(Py_ssize_t code, bytes text):
     """Raise the error of a ``NumberError`` code."""
     shown = ascii(text[:60])
@@ -289,9 +237,11 @@ def e8_from_text(bytes text):
 
 def e8_to_text(int64_t value):
     """The shortest exact decimal text of ``value`` * 1e-8."""
-    cdef char out[E8_TEXT_MAX]
-    cdef Py_ssize_t size = write_e8(out, value)
-    return out[:size]
+    cdef char out[E8_TEXT_MAX + 1]
+    cdef bint negative = value < 0
+    out[0] = c'-'
+    cdef Py_ssize_t size = store_fixed(out + negative, 0 - <uint64_t> value if negative else <uint64_t> value)
+    return out[:size + negative]
 
 
 def double_from_text(bytes text):
@@ -317,7 +267,7 @@ def uint64_from_text(bytes text):
 def uint64_to_text(unsigned long long value):
     """Decimal digits of ``value``."""
     cdef char out[E8_TEXT_MAX]
-    cdef Py_ssize_t size = write_uint64(out, value)
+    cdef Py_ssize_t size = store_integer(out, value)
     return out[:size]
 
 

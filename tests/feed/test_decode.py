@@ -102,6 +102,72 @@ def test_every_cut_of_a_frame_is_refused() -> None:
         assert differ(DECODER, TICKER_FRAME[:size]) == (SLOW, False)
 
 
+LIVE_ORDER = (
+    b'"mark_price":78003.41',
+    b'"mark_timestamp":1783423200.5123',
+    b'"best_bid_price":78003',
+    b'"best_bid_amount":0.412',
+    b'"best_ask_price":78004.5',
+    b'"best_ask_amount":1.25',
+    b'"last_price":78003',
+    b'"iv":0.36920014956066893',
+    b'"delta":-0.10629456689577088',
+    b'"volume_24h":312.402',
+    b'"value_24h":24391822.51',
+    b'"low_price_24h":77120',
+    b'"high_price_24h":78910',
+    b'"change_24h":-410',
+    b'"index":78000.2833333',
+    b'"forward":78010.25',
+    b'"collar_low":76443.34',
+    b'"collar_high":79563.48',
+    b'"open_interest":98.331',
+    b'"funding_rate":0.0',
+    b'"funding_mark":-0.11307163',
+    b'"realised_funding_24h":-1.20421',
+    b'"average_funding_rate_24h":5.1e-06',
+)
+
+
+def live(members: list[bytes] | tuple[bytes, ...], tail: bytes = b"") -> bytes:
+    return b'{"channel_name":"ticker.BTC-PERPETUAL.raw","notification":{' + b",".join(members) + b"}" + tail + b"}"
+
+
+def test_the_live_order_and_every_departure_from_it() -> None:
+    assert differ(DECODER, live(LIVE_ORDER)) == (TICKER, True)
+    for i, member in enumerate(LIVE_ORDER):
+        name = member.partition(b":")[0]
+        before, after = list(LIVE_ORDER[:i]), list(LIVE_ORDER[i + 1 :])
+        # Cut short, without the member, with it at either end, twice, null, or with an unknown one in front.
+        for members in (before, before + after, before + after + [member], [member, *before, *after]):
+            differ(DECODER, live(members))
+        assert differ(DECODER, live([*LIVE_ORDER, member])) == (SLOW, False)
+        assert differ(DECODER, live([*before, member, member, *after])) == (SLOW, False)
+        assert differ(DECODER, live([*before, b'"note":[1,{"a":2}]', member, *after])) == (TICKER, True)
+        for value in (b"null", b"-0.0", b"0", b"-1", b"12345678.12345678", b"0.123456789012345678", b"99999999999.5"):
+            differ(DECODER, live([*before, name + b":" + value, *after]))
+            differ(DECODER, live([*before, name + b":" + value]))
+
+
+@pytest.mark.parametrize("tail", [b"", b',"account_number":"A123456789012345678901234567890"'])
+def test_every_byte_of_the_live_order_may_be_wrong(tail: bytes) -> None:
+    """With and without room behind the payload, which decides how a name is compared."""
+    frame = live(LIVE_ORDER, tail)
+    for at in range(len(frame)):
+        for byte in b'"0.,}e':
+            differ(DECODER, frame[:at] + bytes([byte]) + frame[at + 1 :])
+        differ(DECODER, frame[:at] + frame[at + 1 :])
+        assert differ(DECODER, frame[:at]) == (SLOW, False)
+
+
+def test_names_of_members_that_differ_in_one_byte_are_unknown() -> None:
+    for member in LIVE_ORDER:
+        name = member.partition(b":")[0]
+        for at in range(1, len(name) - 1):
+            other = name[:at] + b"~" + name[at + 1 :]
+            differ(DECODER, live([other + b":1" if each == member else each for each in LIVE_ORDER]))
+
+
 def test_a_ticker() -> None:
     assert DECODER.decode(TICKER_FRAME) == TICKER
     record = DECODER.record(TICKER)

@@ -179,3 +179,18 @@ def test_ticks_are_exact_or_refused(ticks: int, tick_e8: int) -> None:
 def test_a_tick_is_positive(tick_e8: int) -> None:
     with pytest.raises(ValueError, match="positive"):
         ticks_from_e8(1, tick_e8)
+
+
+@pytest.mark.parametrize("digits", range(1, 21))
+def test_writes_integers_of_every_length(digits: int) -> None:
+    low, high = 10 ** (digits - 1) - (digits == 1), min(10**digits, 2**64) - 1
+    for value in {low, low + 1, high, high - 1, (low + high) // 2, low + (high - low) // 7}:
+        assert uint64_to_text(value) == str(value).encode()
+
+
+@given(st.integers(0, 92233720367), st.integers(0, 10**8 - 1), st.integers(0, 8), st.booleans())
+def test_writes_fixed_point_without_superfluous_zeros(whole: int, fraction: int, zeros: int, negative: bool) -> None:
+    value = whole * 10**8 + fraction // 10**zeros * 10**zeros
+    text = f"{whole}.{value % 10**8:08d}".rstrip("0").rstrip(".")
+    expected = f"-{text}" if negative and value else text
+    assert e8_to_text(-value if negative else value) == expected.encode()
