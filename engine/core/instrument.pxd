@@ -62,6 +62,7 @@ cdef class Instrument:
     cdef int64_t clear_after_ns            # a clear was refused: not again before
     cdef bint cleared                      # the last message sent removed everything
     cdef int64_t last_change_ns
+    cdef int64_t chase_ns                  # when a cancel is to be repeated unless its order has ended; 0: none
     cdef int64_t hold_until_ns             # cool-down
     cdef readonly int64_t ticks
     cdef readonly int64_t fills

@@ -71,6 +71,7 @@ cdef class Instrument:
         self.doubtful = False
         self.in_flight = 0
         self.settles_ns = 0
+        self.chase_ns = 0
         self.cleared = True
         self.pull = PULL_NOT_READY
 

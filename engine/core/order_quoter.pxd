@@ -11,4 +11,6 @@ cdef class OrderQuoter(Quoter):
     cdef bint insert_c(self, Instrument instrument, int32_t side, int32_t level, int32_t priority, int64_t now_ns) noexcept
     cdef bint amend_c(self, Instrument instrument, int32_t index, int32_t level, int32_t priority, int64_t now_ns) noexcept
     cdef void cancel_c(self, int32_t index, int64_t now_ns) noexcept
+    cdef void chase_c(self, Instrument instrument, int64_t now_ns) noexcept
+    cdef void chase_again_c(self, Slot* order) noexcept
     cdef bint admitted_c(self, int32_t priority, int64_t now_ns) noexcept

@@ -30,8 +30,13 @@ cdef class OrderQuoter(Quoter):
         self.revisit_ns = INT64_MAX
         for i in range(n):
             instrument = <Instrument>self.instruments[i]
+            if instrument.chase_ns:
+                self.chase_c(instrument, now_ns)
             if not instrument.dirty:
                 continue
+            if instrument.doubtful and not (
+                    self.table.unsettled_c(instrument.index, 1) or self.table.unsettled_c(instrument.index, -1)):
+                instrument.doubtful = False
             instrument.pull = self.evaluate_c(instrument, now_ns)
             if instrument.pull != PULL_NONE:
                 instrument.pulls_[instrument.pull] += 1
@@ -90,6 +95,27 @@ cdef class OrderQuoter(Quoter):
                     or (order.lots - order.filled_lots) * 4 > self.side_lots_[key][i] * 5):
                 sent |= self.amend_c(instrument, holder[i], i, PRIORITY_REDUCE if change == CHANGE_URGENT else PRIORITY_QUOTE, now_ns)
         return sent
+
+    cdef void chase_c(self, Instrument instrument, int64_t now_ns) noexcept:
+        """Cancel again what was to be cancelled and is still not proven gone."""
+        cdef int32_t j, side, index
+        if now_ns >= instrument.chase_ns:
+            instrument.chase_ns = 0
+            for side in range(1, -2, -2):
+                for j in range(self.table.count_c(instrument.index, side)):
+                    index = self.table.at_c(instrument.index, side, j)
+                    if self.table.slot_[index].state == SLOT_CANCELLING:
+                        self.cancel_c(index, now_ns)
+        if instrument.chase_ns:
+            self.revisit_c(instrument.chase_ns)
+
+    cdef void chase_again_c(self, Slot* order) noexcept:
+        """Look at a cancelled order again in time for another cancel."""
+        cdef Instrument instrument = <Instrument>self.instruments[order.instrument]
+        cdef int64_t at_ns = order.sent_ns + CANCEL_AGAIN_NS
+        if instrument.chase_ns == 0 or at_ns < instrument.chase_ns:
+            instrument.chase_ns = at_ns
+        self.revisit_c(at_ns)
 
     cdef bint admitted_c(self, int32_t priority, int64_t now_ns) noexcept:
         """Whether the outbox takes such a message now; if not, look again when it may."""
@@ -172,7 +198,10 @@ cdef class OrderQuoter(Quoter):
         cdef Slot* order = &self.table.slot_[index]
         cdef Request* request
         cdef Py_ssize_t size
-        if order.state == SLOT_FREE or order.state == SLOT_CANCELLING and now_ns - order.sent_ns < CANCEL_AGAIN_NS or not self.live:
+        if order.state == SLOT_FREE or not self.live:
+            return
+        if order.state == SLOT_CANCELLING and now_ns - order.sent_ns < CANCEL_AGAIN_NS:
+            self.chase_again_c(order)
             return
         request = self.requests.open_c(REQUEST_CANCEL, index, order.client_order_id, now_ns)
         if request == NULL:
@@ -189,7 +218,7 @@ cdef class OrderQuoter(Quoter):
         order.state = SLOT_CANCELLING
         order.sent_ns = now_ns
         order.request = request.id
-        self.revisit_c(now_ns + CANCEL_AGAIN_NS)
+        self.chase_again_c(order)
 
     cdef void accepted_c(self, Request* request, int32_t failed, int64_t now_ns) noexcept:
         """The order's own state came with the reply and has been applied by the reports; the side may need more."""
@@ -209,7 +238,7 @@ cdef class OrderQuoter(Quoter):
             return
         order.state = SLOT_CANCELLING
         order.sent_ns = now_ns
-        self.revisit_c(now_ns + CANCEL_AGAIN_NS)
+        self.chase_again_c(order)
 
     cdef void rejected_c(self, Request* request, bint definitive, int64_t now_ns) noexcept:
         """A refused insert never existed; a refused amend or cancel leaves the order as it was, or a question."""
@@ -227,7 +256,11 @@ cdef class OrderQuoter(Quoter):
             order.state = SLOT_LIVE
             order.amend_lots = 0
         elif request.kind == REQUEST_CANCEL and order.state == SLOT_CANCELLING:
-            order.state = SLOT_LIVE if order.order_id_length else SLOT_UNKNOWN
+            if order.order_id_length:
+                order.state = SLOT_LIVE
+            else:
+                order.sent_ns = now_ns
+                self.chase_again_c(order)
 
     cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept:
         """Its fate is unknown and its size stays counted; a cancel that the venue has to answer settles it."""

@@ -17,6 +17,7 @@ BOOK = b'{"channel_name":"book.'
 TICKER = b'{"channel_name":"ticker.'
 PORTFOLIO = b'{"channel_name":"account.portfolio'
 ORDERS = b'{"channel_name":"session.orders'
+OPEN = b'"status":"open"'
 THROTTLE_EXCEEDED = 4
 TEMPORARY_FAILURE = 20
 PARTITION_UNAVAILABLE = 10
@@ -82,6 +83,8 @@ class Wire:
         if data.startswith(REPLY):
             return self._reply(data)
         if data.startswith(ORDERS):
+            if OPEN in data and self.strikes("odd_status"):
+                data = data.replace(OPEN, b'"status":"resting"', 1)
             return data, 0
         if data.startswith(BOOK):
             if now_ns < self.mute_book_until_ns or (b'"snapshot":true' not in data and self.strikes("lose_delta")):
