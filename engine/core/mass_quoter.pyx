@@ -290,7 +290,7 @@ cdef class MassQuoter(Quoter):
                 elif order.state == SLOT_CANCELLING or order.state == SLOT_UNKNOWN and instrument.cleared:
                     # The answered message replaced its side: it rests no more, whatever became of its last report.
                     self.table.close_c(index)
-                elif order.state == SLOT_PENDING and self._kept_c(instrument.index, side, order.price_ticks, index):
+                elif order.state == SLOT_PENDING and (order.repeated or self._kept_c(instrument.index, side, order.price_ticks, index)):
                     self.table.close_c(index)
                 else:
                     order.state = SLOT_UNKNOWN

@@ -27,6 +27,7 @@ cdef struct Slot:
     int32_t level                # index in the ladder, orders mode
     int32_t quote                # 1: level of a mass quote
     int32_t order_id_length      # 0: not told yet
+    int32_t repeated             # 1: stands for a level that a mass quote may have put back after it ended
     int32_t missed               # times the venue said that it does not know the order
     int64_t price_ticks
     int64_t lots                 # original size
@@ -61,6 +62,7 @@ cdef class OrderTable:
 
     cdef int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil
     cdef void close_c(self, int32_t slot) noexcept nogil
+    cdef void end_c(self, int32_t slot, int64_t now_ns) noexcept nogil
     cdef int64_t exposure_of_c(self, int32_t slot, int64_t now_ns) noexcept nogil
     cdef int64_t exposure_c(self, int32_t instrument, int32_t side, int64_t now_ns) noexcept nogil
     cdef int32_t by_client_id_c(self, uint64_t client_order_id) noexcept nogil

@@ -92,6 +92,23 @@ cdef class OrderTable:
         self.used -= 1
         self.free_[SLOTS - 1 - self.used] = index
 
+    cdef void end_c(self, int32_t index, int64_t now_ns) noexcept nogil:
+        """The venue reports the end of an order.
+
+        A mass quote on its way that repeats the level puts it back whole if the order ended first: until that message's reports
+        must have arrived, such an order counts.
+        """
+        cdef Slot* slot = &self.slot_[index]
+        if slot.doubled_until_ns <= now_ns:
+            self.close_c(index)
+            return
+        self.note_closed_c(slot.order_id, slot.order_id_length)
+        slot.state = SLOT_PENDING
+        slot.order_id_length = 0
+        slot.filled_lots = 0
+        slot.doubled_until_ns = 0
+        slot.repeated = 1
+
     cdef int64_t exposure_of_c(self, int32_t index, int64_t now_ns) noexcept nogil:
         """Lots this order may still trade, in the worst of the cases that are possible."""
         cdef Slot* slot = &self.slot_[index]

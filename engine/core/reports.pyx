@@ -135,7 +135,7 @@ cdef class Reports:
             self.halt = f"{instrument.name.decode()}: the venue prevented a self-trade; own orders must never meet"
         if ended:
             if index >= 0:
-                self.table.close_c(index)
+                self.table.end_c(index, now_ns)
             self.table.note_closed_c(update.order_id, update.order_id_length)
             return 0
         if index < 0:

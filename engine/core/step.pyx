@@ -50,9 +50,13 @@ cdef class Core(Conduct):
         return 0
 
     cdef int _decide_c(self, int64_t now_ns) except -1:
-        if not self.quoter.live:
-            self._check_synced(now_ns)
-        self.quoter.decide_c(now_ns)
+        if self.wants_close is None:
+            if not self.quoter.live:
+                self._check_synced(now_ns)
+            self.quoter.decide_c(now_ns)
+        else:
+            # The connection is being given up: nothing new is sent on what it told.
+            self.quoter.revisit_ns = INT64_MAX
         self.quoter.observe_c(now_ns)
         if self.quoter.overflowed and self.wants_close is None:
             self.wants_close = "a bound was reached: requests unanswered or bytes unsent"

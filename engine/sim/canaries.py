@@ -147,7 +147,7 @@ class IgnoresHalt(Canary):
 class TrustsOldData(Canary):
     """The last ticker is taken for fresh for ever."""
 
-    name, within = "quotes on stale data", 100
+    name, within = "quotes on stale data", 400
 
     def __init__(self) -> None:
         self._tickers: dict[bytes, bytes] = {}

@@ -250,8 +250,11 @@ class Checker:
             return
         believed = self.core.table.orders()
         by_id = {order["order_id"]: order for order in believed}
-        nameless = [order for order in believed if not order["order_id"]]
-        for order in self.ours():
+        ours = self.ours()
+        true_ids = {f"{order.id:016X}" for order in ours}
+        # A level that was repeated in flight may have ended and been put back under another id.
+        nameless = [order for order in believed if order["order_id"] not in true_ids]
+        for order in ours:
             if f"{order.id:016X}" in by_id or self._explained(order, nameless):
                 continue
             raise Violation(5, f"order {order.id:016X} at {order.price} ticks is open and not believed")

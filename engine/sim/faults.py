@@ -61,7 +61,7 @@ def _block_sink(trial: "Trial", rng: "Random") -> bool:
 
 
 def _mute_ticker(trial: "Trial", rng: "Random") -> bool:
-    trial.wire.mute_ticker_until_ns = trial.now_ns + round(rng.uniform(0.2, 4.0) * SECOND_NS)
+    trial.wire.mute_ticker_until_ns = trial.now_ns + round(rng.uniform(0.5, 6.0) * SECOND_NS)
     return True
 
 

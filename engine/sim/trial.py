@@ -154,7 +154,7 @@ class Trial:
 
     def _agree(self) -> None:
         difference: str | None = ""
-        deadline_ns = self.now_ns + 10 * SECOND_NS
+        deadline_ns = self.now_ns + 25 * SECOND_NS
         while difference is not None:
             if self.now_ns > deadline_ns:
                 raise Violation(19, f"belief is not truth at rest: {difference}")
