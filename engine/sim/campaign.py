@@ -145,7 +145,7 @@ def find_canaries(
         verdict = None
         after = 0
         for after in range(1, canary.within + 1):
-            verdict = run(draw(base + after - 1, events), canary)
+            verdict = run(draw(base + after - 1, max(events, canary.events)), canary)
             if verdict.failure is not None:
                 break
         caught = verdict is not None and verdict.failure is not None

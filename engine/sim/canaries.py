@@ -20,10 +20,11 @@ TICKER = b'{"channel_name":"ticker.'
 
 
 class Canary:
-    """Nothing is broken. ``within``: in how many seeds a broken one must be found."""
+    """Nothing is broken. ``within``: in how many seeds of at least ``events`` events a broken one must be found."""
 
     name = "none"
     within = 0
+    events = 200
 
     def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
         """A request leaves the core: what the wire gets of it, None for nothing."""
@@ -147,7 +148,7 @@ class IgnoresHalt(Canary):
 class TrustsOldData(Canary):
     """The last ticker is taken for fresh for ever."""
 
-    name, within = "quotes on stale data", 400
+    name, within, events = "quotes on stale data", 60, 800
 
     def __init__(self) -> None:
         self._tickers: dict[bytes, bytes] = {}

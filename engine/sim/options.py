@@ -50,7 +50,7 @@ RATES: dict[str, tuple[float, float]] = {
     "cut": (0.05, 0.5),
     "half_open": (0.05, 0.3),
     "block_sink": (0.05, 0.4),
-    "mute_ticker": (0.05, 0.4),
+    "mute_ticker": (0.3, 2.0),
     "mute_book": (0.05, 0.4),
     "failover": (0.05, 0.4),
     "announce_close": (0.05, 0.3),

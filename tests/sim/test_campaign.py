@@ -36,7 +36,7 @@ def test_nearly_every_mark_is_reached(result: campaign.Result) -> None:
 @pytest.mark.parametrize("canary", CANARIES, ids=lambda canary: canary.name)
 def test_a_broken_core_is_found(canary: type[Canary]) -> None:
     for seed in range(1, canary.within + 1):
-        if campaign.run(draw(seed, 200), canary).failure is not None:
+        if campaign.run(draw(seed, canary.events), canary).failure is not None:
             return
     pytest.fail(f"{canary.name} is not found within {canary.within} seeds")
 
