@@ -35,7 +35,7 @@ class JournalOptions:
     root: Path
     segment_bytes: int = 16 << 20
     retain_bytes: int = 2 << 30
-    ring_slots: int = 1 << 16
+    ring_slots: int = 1 << 15
 
 
 class JournalProcess:

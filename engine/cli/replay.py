@@ -22,25 +22,27 @@ BAR_STEPS = 1000
 @click.option("--verify", is_flag=True, help="Compare every request with the recorded one (SHA-256 of all bytes).")
 @click.option("--until", type=click.IntRange(min=0), metavar="SEQ", help="Stop behind the event of this record.")
 @click.option("--explain", is_flag=True, help="Show the last event: state, input, every intermediate of the model.")
+@click.option("--strategy", metavar="MODULE:FUNCTION", help="The strategy of the run, where it had its own.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; times in ns.")
-def command(journal: Path, verify: bool, until: int | None, explain: bool, as_json: bool) -> None:
+def command(journal: Path, verify: bool, until: int | None, explain: bool, strategy: str | None, as_json: bool) -> None:
     """Replay JOURNAL, the directory of a run, or of runs (then the latest), through the same core.
 
     Always compares what is sent with what was; status 1 when they differ or the journal is damaged. A login's token is
     not in the journal: the request is compared without it.
     """
     from engine.journal.replay import CannotReplay, replay
+    from engine.live.strategy import StrategyRefused
     from feed.journal import JournalDamaged, run_directory
 
     try:
         directory = run_directory(journal)
         with click.progressbar(length=BAR_STEPS, label="replaying", file=sys.stderr) as bar:
-            result = replay(directory, until=until, progress=_progress(bar))
+            result = replay(directory, until=until, strategy=strategy, progress=_progress(bar))
     except JournalDamaged as damaged:
         fields = {"file": str(damaged.file), "offset": damaged.offset, "record": damaged.sequence}
         remedy = f"everything before it is whole: --until {max(damaged.sequence - 1, 0)} replays it"
         _fail(f"{damaged}; {remedy}", FAILED, as_json, **fields)
-    except (CannotReplay, OSError) as refused:
+    except (CannotReplay, StrategyRefused, TypeError, OSError) as refused:
         _fail(str(refused), REFUSED, as_json)
     if as_json:
         print_json(_report(result, directory, explain))

@@ -4,16 +4,18 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
 from engine.core.plan import CorePlan
 from engine.core.step import Core
 from engine.journal.plan_text import NotThisPlan, build_facts, plan_of
+from engine.live.strategy import found
 from engine.sim.tape import Act, Input, feed
 from feed.journal import Journal, JournalDamaged, Kind, Record
 from feed.tap import AnswerSink, batch_end
-from kernels.compiled import addresses
+from kernels.compiled import Addresses, addresses, compile_strategy
 
 
 class CannotReplay(ValueError):
@@ -139,23 +141,25 @@ def replay(
     directory: Path,
     *,
     until: int | None = None,
+    strategy: str | None = None,
     after: Callable[[Event, Core], None] = lambda event, core: None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Replayed:
     """Drive a fresh core by a journal, to record ``until`` or to the end, and compare.
 
-    ``after``: called behind every input. Stops at the first difference. Raises ``feed.journal.JournalDamaged``,
-    ``CannotReplay``.
+    ``strategy``: the ``module:function`` that quoted, where it was not the shipped one; it must be named again, because
+    a file is no reason to run code. ``after``: called behind every input. Stops at the first difference. Raises
+    ``feed.journal.JournalDamaged``, ``CannotReplay``.
     """
     journal = Journal(directory)
-    found = events(_wanted(journal.records(), until))
-    first = next(found, None)
+    read = events(_wanted(journal.records(), until))
+    first = next(read, None)
     plan, start = _start(journal, first)
-    core, sink = Core(plan, addresses()), AnswerSink()
+    core, sink = Core(plan, _kernels(start["labels"].get("strategy"), strategy)), AnswerSink()
     core.attach(sink)
     result = Replayed(core, start, records=1, event=first)
     recorded, replayed = hashlib.sha256(), hashlib.sha256()
-    for event in found:
+    for event in read:
         if until is not None and event.input.sequence > until:
             break
         result.event = event
@@ -197,6 +201,16 @@ def _start(journal: Journal, first: Event | None) -> tuple[CorePlan, dict[str, A
         return plan_of(first.input.data)
     except NotThisPlan as error:
         raise CannotReplay(f"{journal.files[0]}: record 0: {error}: use the version that wrote it") from None
+
+
+def _kernels(recorded: str | None, given: str | None) -> Addresses:
+    """The kernels that quoted. Raises ``CannotReplay`` where they are others than those asked for."""
+    if recorded != given:
+        why = "the shipped strategy: leave --strategy out" if recorded is None else f"--strategy {recorded}: give it"
+        raise CannotReplay(f"the run quoted with {why}")
+    if recorded is None:
+        return addresses()
+    return replaced(addresses(), quote=compile_strategy(found(recorded)))
 
 
 def _drive(core: Core, sink: AnswerSink, event: Event, result: Replayed) -> tuple[bytes, ...]:

@@ -164,6 +164,20 @@ def test_what_cannot_be_replayed_is_named(session: Any, tmp_path: Path) -> None:
         replay(damaged)
 
 
+def test_a_strategy_must_be_named_again(session: Any, tmp_path: Path) -> None:
+    _, directory, _ = session
+    with pytest.raises(CannotReplay, match="the shipped strategy"):
+        replay(directory, strategy="examples.custom_strategy:quote")
+    records = list(Journal(directory).records())
+    start = json.loads(records[0].data)
+    start["labels"]["strategy"] = "examples.custom_strategy:quote"
+    rewritten([changed(records[0], data=json.dumps(start).encode()), *records[1:]], tmp_path / "run")
+    with pytest.raises(CannotReplay, match="--strategy examples"):
+        replay(tmp_path / "run")
+    other = replay(tmp_path / "run", strategy="examples.custom_strategy:quote")
+    assert other.difference is not None  # another strategy quotes otherwise
+
+
 def test_a_plan_survives_its_text() -> None:
     told = plan()
     read, rest = plan_of(start_text(told, {"network": "local"}))
