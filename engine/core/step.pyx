@@ -255,6 +255,10 @@ cdef class Core(Conduct):
         self._check_synced(now_ns)
         if now_ns >= self.next_audit_ns:
             self.next_audit_ns = now_ns + self.audit_ns
+            for instrument in self.instruments:
+                # The snapshot that was asked for may never have come.
+                instrument.wants_resync = instrument.wants_resync or not instrument.book_synced
+            self._resync(now_ns)
             self._check_positions(now_ns)
             self._check_drawdown(now_ns)
             self._refill(now_ns)

@@ -112,11 +112,13 @@ class Link:
         due_ns = max(self._in_last_ns, now_ns + self._delay_ns(), self._in_stalled_ns)
         if self._wire.strikes("coalesce"):
             due_ns += -due_ns % COALESCE_NS
+        one_more = due_ns != self._in_last_ns or not self._inbound
         self._in_last_ns = due_ns
         self._inbound.append((due_ns, passed))
         if passed.startswith(ORDERS) and b'"snapshot":true' not in passed and self._wire.strikes("repeat_orders"):
             self._inbound.append((due_ns, passed))
-        self._agenda.at(due_ns, self._arrive_here)
+        if one_more:
+            self._agenda.at(due_ns, self._arrive_here)
 
     def _late(self, data: bytes) -> None:
         self._inbound.append((self._agenda.now_ns, data))

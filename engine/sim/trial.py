@@ -204,9 +204,8 @@ class Trial:
         act_ns, exchange_ns = agenda.next_ns, self.exchange.next_ns()
         timer_ns = max(self.core.deadline_ns, self.ready_ns, agenda.now_ns)
         due_ns = min(act_ns, exchange_ns, timer_ns)
-        self.spins = self.spins + 1 if due_ns - agenda.now_ns < 1000 else 0
-        if self.spins > SPINS_MAX:
-            raise Violation(33, "deadlines in the past: the timer spins")
+        if due_ns - agenda.now_ns >= 1000:
+            self.spins = 0
         agenda.now_ns = max(agenda.now_ns, due_ns)
         self.events += 1
         if due_ns == exchange_ns:
@@ -214,6 +213,9 @@ class Trial:
         elif due_ns == act_ns:
             agenda.pop()()
         else:
+            self.spins += 1
+            if self.spins > SPINS_MAX:
+                raise Violation(33, "deadlines in the past: the timer spins")
             self._call(lambda: self.core.on_timer(self.now_ns))
         self.checker.after_event(agenda.now_ns)
         if self.events % DEEP_EVERY == 0:
@@ -349,6 +351,7 @@ class Trial:
         if refused:
             self.marks["resume refused"] += 1
             self.checker.halted = self.core.halt_reason is not None
+            self._halted_ns = self.now_ns
             if self.link is not None and self.core.session.is_live:
                 self.link.cut("reconcile")
         elif self.healed:
