@@ -48,7 +48,7 @@ def _halted(path: Path, timeout_s: float) -> dict[str, Any]:
 
     pid = int(path.name.removeprefix("control-").removesuffix(".sock"))
     try:
-        return ask(path, {"act": "halt"}, timeout_s)
+        return ask(path, {"act": "halt", "proof_s": timeout_s / 2}, timeout_s)
     except (OSError, ValueError) as error:
         return {"pid": pid, "mode": None, "session": None, "orders_left": None, "error": f"no answer: {error}"}
 

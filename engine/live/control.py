@@ -1,7 +1,8 @@
 """Halt and resume of a running quoter from another terminal: a Unix socket (0600) in the data directory.
 
 One JSON object a line each way: ``{"act": "halt" | "resume" | "status", "name": ...}``, answered by mode, orders left
-and why. Runs on the quoter's event loop; acts go through the core like every other input, and into the journal.
+and why; ``proof_s`` of a halt bounds the wait for the venue's word. Runs on the quoter's event loop; acts go through
+the core like every other input, and into the journal.
 """
 
 import asyncio
@@ -94,15 +95,16 @@ class Control:
         if act == "halt":
             if self._core.halt_reason is None:
                 self._core.operator("halt", self._now_ns())
-            await self._proof()
+            wanted = asked.get("proof_s", PROOF_S_MAX)
+            await self._proof(wanted if isinstance(wanted, int | float) and 0 <= wanted <= PROOF_S_MAX else PROOF_S_MAX)
             return self._told(None)
         if act == "resume":
             return self._resumed(asked.get("name"))
         return self._told(None if act == "status" else f"{act!r} is not one of halt, resume, status")
 
-    async def _proof(self) -> None:
-        """Wait until the venue has told how many orders are left, none if possible; not for ever."""
-        deadline_ns = self._now_ns() + int(PROOF_S_MAX * 1e9)
+    async def _proof(self, seconds: float) -> None:
+        """Wait until the venue has told that no order is left, but not longer than so many seconds."""
+        deadline_ns = self._now_ns() + int(seconds * 1e9)
         while self._core.orders_left != 0 and self._now_ns() < deadline_ns:
             await asyncio.sleep(POLL_S)
 

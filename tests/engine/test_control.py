@@ -84,7 +84,7 @@ def test_a_halt_is_latched_and_the_next_start_says_so(home: Path) -> None:
     status, out, _ = command("halt")
     assert status == 0
     assert "no quoter is running" in out
-    status, out, err = finished(quoter("--for", "3s", "--json"))
+    status, out, err = finished(quoter("--for", "2s", "--json"))
     report = json.loads(out)
     assert status == 1
     assert "HALTED since" in err
@@ -92,7 +92,7 @@ def test_a_halt_is_latched_and_the_next_start_says_so(home: Path) -> None:
     assert report["quotes_sent"] == 0
     assert report["orders_left"] == 0
     assert command("resume", "--account", "local")[0] == 0
-    status, out, _ = finished(quoter("--for", "3s", "--json"))
+    status, out, _ = finished(quoter("--for", "2s", "--json"))
     assert status == 0
     assert json.loads(out)["quotes_sent"] > 0
 
@@ -100,7 +100,7 @@ def test_a_halt_is_latched_and_the_next_start_says_so(home: Path) -> None:
 def test_halt_while_connecting(home: Path) -> None:
     process = quoter("--json", "--url", "ws://127.0.0.1:9/ws/api/v2")
     until(home, mode="ACTIVE")
-    status, out, _ = command("halt", "--network", "local", "--timeout", "15", "--json")
+    status, out, _ = command("halt", "--network", "local", "--timeout", "2", "--json")
     told = json.loads(out)["quoters"][0]
     assert status == 1  # halted, but the venue has not said that nothing is left
     assert (told["mode"], told["orders_left"]) == ("HALTED", None)

@@ -6,6 +6,8 @@ import re
 import resource
 import signal
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from engine.live.places import data_directory, made
 from engine.live.plan import journal_place, live_plan
 from engine.live.run_journal import opened
 from feed.journal import Journal, Kind, run_directory
-from tests.engine.test_cli_run import finished, quoter
+from tests.engine.test_cli_run import ROOT, finished, quoter
 
 
 def waited(path: Path, seconds: float = 20.0) -> Path:
@@ -27,7 +29,7 @@ def waited(path: Path, seconds: float = 20.0) -> Path:
     while time.monotonic() < end_s:
         try:
             run = run_directory(path)
-            if any(record.kind is Kind.OUTPUT and b"mass_quote" in record.data for record in Journal(run).records()):
+            if any(record.kind is Kind.OUTPUT and b'"post_only"' in record.data for record in Journal(run).records()):
                 return run
         except (FileNotFoundError, ValueError):
             time.sleep(0.05)
@@ -67,6 +69,31 @@ def test_a_run_replays_to_the_same_bytes(tmp_path: Path) -> None:
     content = b"".join(record.data for record in Journal(run).records())
     assert b"public/login" in content
     assert not re.search(rb"eyJ[\w-]+\.[\w-]+\.[\w-]+", content)
+
+
+def test_a_run_with_a_lost_connection_replays(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "engine.cli.main", "exchange", "--port", "0", "--quiet"]
+    exchange = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT)
+    assert exchange.stdout is not None
+    url = json.loads(exchange.stdout.readline())["url"]
+    process = quoter(
+        *("--json", "--for", "10s", "--url", url, "--journal", str(tmp_path)),
+        *("--set", "connection.heartbeat_interval=0.5", "--mode", "orders"),
+    )
+    waited(tmp_path)
+    exchange.send_signal(signal.SIGSTOP)
+    time.sleep(2.0)
+    exchange.send_signal(signal.SIGCONT)
+    _, out, _ = finished(process)
+    exchange.send_signal(signal.SIGINT)
+    exchange.wait(10)
+    report = json.loads(out)
+    assert report["connections"] >= 2
+    result = replay(Path(report["journal"]["directory"]))
+    assert result.identical
+    assert result.core.connections == report["connections"]
+    kinds = {record.kind for record in Journal(Path(report["journal"]["directory"])).records()}
+    assert {Kind.DISCONNECTED, Kind.ATTACHED, Kind.TOKEN, Kind.TIMER, Kind.OPERATOR, Kind.END} <= kinds
 
 
 def test_kill_9_of_the_quoter_leaves_a_journal_that_replays(tmp_path: Path) -> None:
