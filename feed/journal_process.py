@@ -80,7 +80,7 @@ class JournalProcess:
         if self._status is None:
             try:
                 self._status = RingReader(f"{RING_PREFIX}-{self._child.pid}-status", STATUS, oldest=True)
-            except (FileNotFoundError, ValueError):
+            except (OSError, ValueError):  # not there yet, or no descriptor for it now: asked again
                 return self._told
         latest = self._status.latest()
         if latest is not None:
@@ -116,7 +116,10 @@ class JournalProcess:
             return f"journal: its writer died {len(self._starts)} times in a minute: {self._said()}"
         self._status = None
         self.restarts += 1
-        self._child = self._start()
+        try:
+            self._child = self._start()
+        except OSError as error:
+            return f"journal: its writer died and cannot be started again: {error}"
         return None
 
     def _said(self) -> str:

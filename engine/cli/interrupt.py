@@ -25,12 +25,18 @@ class Interrupt:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
+        # Objects of half-imported libraries complain when they are destroyed; nobody is helped by that.
+        sys.unraisablehook = _quiet
         sys.exit(INTERRUPTED)
 
     def check(self) -> None:
         """End now if a signal came and was swallowed."""
         if self.asked:
             sys.exit(INTERRUPTED)
+
+
+def _quiet(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Say nothing of an exception that the interpreter ignores."""
 
 
 INTERRUPT = Interrupt()

@@ -21,6 +21,7 @@ from engine.cli.exits import FAILED, INTERRUPTED, OK, REFUSED, UNREACHABLE
 from engine.config import Loaded
 from engine.config_schema import Config
 from engine.core.step import Core
+from engine.live.alone import AlreadyRunning, alone
 from engine.live.beside import Beside
 from engine.live.clock import now_ns, wall_s
 from engine.live.control import Control
@@ -96,7 +97,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         if writer is not None:
             stack.callback(writer.close)
         addresses = _kernels(options.strategy, loaded.config)
-        url = _address(plan, options)
+        url = _claimed(stack, plan, options, credentials.kid)
         heart = Heart(plan, url) if options.supervised else None
         if heart is not None:
             stack.callback(heart.close)
@@ -239,6 +240,23 @@ def _address(plan: LivePlan, options: RunOptions) -> str:
         check_address(url, None)
     except ValueError as error:
         raise StartRefused(f"--url: {error}") from None
+    return url
+
+
+def _claimed(stack: ExitStack, plan: LivePlan, options: RunOptions, key_id: str) -> str:
+    """Where to connect, as the only quoter with this key there until ``stack`` ends.
+
+    An exchange of our own has no other client; a local run goes on where there is no place for the lock.
+    """
+    url = _address(plan, options)
+    try:
+        if options.exchange is None:
+            stack.enter_context(alone(plan.data, url, key_id))
+    except AlreadyRunning as other:
+        raise StartRefused(f"{other}; nothing was sent") from None
+    except OSError as error:
+        if plan.network != "local":
+            raise StartRefused(f"no lock against a second quoter: {error}; nothing was sent") from None
     return url
 
 

@@ -12,6 +12,7 @@ from logging import Logger
 from typing import Any, Protocol
 
 from feed.backoff import Backoff
+from feed.connection import ConnectFailed
 
 TICK_S = 0.02
 """Longest time between two looks at the core's timers and wishes."""
@@ -160,6 +161,7 @@ class LiveLoop:
         self._connection: Connection | None = None
         self._connections = 0
         self._failures = 0
+        self._asked_pause_ns = 0
         self._ended: asyncio.Future[Cause] | None = None
         self._detail = ""
         self._finishing = False
@@ -233,7 +235,7 @@ class LiveLoop:
             if self._attempts_max and self._failures >= self._attempts_max:
                 self._end(Cause.UNREACHABLE, f"{self._failures} attempts in a row failed, the last: {reason}")
                 return
-            pause_ns = self._backoff.pause_ns(self._now_ns())
+            pause_ns = self._backoff.pause_ns(self._now_ns(), self._asked_pause_ns)
             if pause_ns is None:
                 self._end(Cause.UNREACHABLE, f"the hour's budget of attempts is used up, the last: {reason}")
                 return
@@ -242,11 +244,14 @@ class LiveLoop:
 
     async def _one_connection(self) -> str:
         """One connection from its start to its end; returns why it ended."""
+        self._asked_pause_ns = 0
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 self._connection = await self._connect()
         except (OSError, TimeoutError, EOFError, RuntimeError) as error:
             self._failures += 1
+            if isinstance(error, ConnectFailed):
+                self._asked_pause_ns = int(error.retry_after_s * 1e9)
             return str(error) or type(error).__name__
         self._connections += 1
         self._log.info("connected", extra={"fields": {"connection": self._connections}})

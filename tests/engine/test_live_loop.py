@@ -12,6 +12,7 @@ import uvloop
 from engine.live.clock import now_ns
 from engine.live.loop import Cause, Ending, LiveLoop
 from feed.backoff import Backoff, BackoffSettings
+from feed.connection import ConnectFailed
 
 LOG = logging.Logger("test")
 
@@ -269,5 +270,23 @@ def test_an_exception_while_a_message_was_handled_ends_the_run_without_another_c
         assert ending.cause is Cause.FAILED
         assert "canary" in ending.detail
         assert world.attempts == 1
+
+    played(scenario)
+
+
+def test_the_pause_that_a_refusing_venue_asks_for_is_kept() -> None:
+    async def scenario() -> None:
+        world = World()
+        attempts: list[float] = []
+
+        async def refused() -> FakeConnection:
+            attempts.append(asyncio.get_running_loop().time())
+            if len(attempts) == 1:
+                raise ConnectFailed("503", 0.2)
+            return await World.connect(world)
+
+        world.loop._connect = refused  # type: ignore[assignment]
+        await world.loop.run(0.4)
+        assert attempts[1] - attempts[0] >= 0.19
 
     played(scenario)

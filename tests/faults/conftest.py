@@ -24,16 +24,16 @@ class World:
     proxy: Proxy
     stack: ExitStack
 
-    def start(self, *arguments: str, program: str = "", **settings: str) -> Quoter:
-        """A quoter that is starting."""
-        quoter = Quoter(self.directory, self.proxy.port, *arguments, program=program, **settings)
+    def start(self, *arguments: str, **options: Any) -> Quoter:
+        """A quoter that is starting; ``options`` as of ``Quoter``."""
+        quoter = Quoter(self.directory, self.proxy.port, *arguments, **options)
         self.stack.callback(quoter.close)
         return quoter
 
-    def quoting(self, *arguments: str, **settings: str) -> Quoter:
+    def quoting(self, *arguments: str, **options: Any) -> Quoter:
         """A quoter that has quotes in the market."""
         before = self.venue.connections()
-        quoter = self.start(*arguments, **settings)
+        quoter = self.start(*arguments, **options)
         quoting(self.venue, 40.0, before)
         return quoter
 
@@ -44,9 +44,9 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
     with ExitStack() as stack:
         worlds = []
 
-        def made(**switches: Any) -> World:
+        def made(tls_host: str = "", **switches: Any) -> World:
             background = stack.enter_context(Background())
-            venue = Venue(background, Options(**switches))
+            venue = Venue(background, Options(**switches), tls_host)
             stack.callback(venue.close)
             proxy = Proxy(background, venue.port)
             stack.callback(proxy.close)

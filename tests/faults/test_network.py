@@ -1,6 +1,9 @@
 """N rows of the fault catalogue: what the network can do between a real quoter and a real exchange."""
 
+import asyncio
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from tests.faults.background import wait_until
 from tests.faults.conftest import World
@@ -100,6 +103,54 @@ def test_a_closed_port_is_tried_at_growing_intervals_and_changes_no_order(world:
     assert quoter.running
     world.proxy.heal()
     requoted(world, before)
+
+
+@row(slow=["N9-retry-after-3-s"])
+def test_the_pause_that_a_refused_handshake_asks_for_is_kept(world: World, row: str) -> None:
+    requests: list[float] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        requests.append(time.monotonic())
+        writer.write(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = world.background.run(asyncio.start_server(refuse, "127.0.0.1", 0))
+    real, world.proxy.target = world.proxy.target, server.sockets[0].getsockname()[1]
+    quoter = world.start()
+    wait_until(lambda: len(requests) == 2, 20, "a second attempt")
+    assert requests[1] - requests[0] >= 2.9
+    world.proxy.target = real
+    quoting(world.venue, AGAIN_S)
+    server.close()
+    assert quoter.stop()["orders_left"] == 0
+
+
+@row("N8-tls", slow=["N8-tls-unknown-issuer", "N17-tls-corrupt-byte"])
+def test_tls_is_verified_and_finds_every_corrupt_byte(
+    make_world: Callable[..., World], tmp_path: Path, row: str
+) -> None:
+    """The exchange's own certificate is trusted through SSL_CERT_FILE, as an operator would."""
+    world = make_world(tls_host="127.0.0.1")
+    (tmp_path / "ca.pem").write_text(world.venue.server.certificate_pem)
+    trusted = {} if row.endswith("unknown-issuer") else {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+    attempts = "2" if row.endswith("unknown-issuer") else "0"
+    quoter = world.start(scheme="wss", environment=trusted, connection__max_reconnect_attempts=attempts)
+    if row.endswith("unknown-issuer"):
+        status, out, err = quoter.wait()
+        assert status == 3, err + out
+        assert "certificate" in out + err
+        assert world.venue.asked() == []
+        return
+    quoting(world.venue, AGAIN_S)
+    if row.endswith("corrupt-byte"):
+        before = world.venue.connections()
+        world.proxy.down.change = lambda data: data[:-1] + bytes([data[-1] ^ 1])
+        wait_until(lambda: world.proxy.connections > 1, 10, "the end of the connection")
+        world.proxy.heal()
+        requoted(world, before)
+    assert quoter.stop()["orders_left"] == 0
 
 
 LONG = {"connection__cancel_on_disconnect": "40", "connection__heartbeat_interval": "20"}

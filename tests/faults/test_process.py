@@ -147,9 +147,32 @@ def test_without_descriptors_a_reconnect_fails_cleanly_until_there_are_some(worl
     resource.prlimit(quoter.process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
     world.proxy.reset()
     time.sleep(3)
-    assert quoter.running
+    assert quoter.running, quoter.wait()
     assert world.venue.orders() == []
     assert world.venue.connections() == before
     resource.prlimit(quoter.process.pid, resource.RLIMIT_NOFILE, limits)
     quoting(world.venue, AGAIN_S, before)
     assert quoter.stop()["orders_left"] == 0
+
+
+@row("R9-second-instance")
+def test_a_second_quoter_with_the_same_key_refuses_and_the_first_goes_on(world: World, row: str) -> None:
+    first = world.quoting()
+    before = world.venue.connections()
+    status, out, err = world.start().wait()
+    assert status == 2
+    assert f"process {first.process.pid}" in out + err
+    assert world.venue.connections() == before
+    assert world.venue.orders()
+    first.close()
+    emptied(world, COD_S + 2)
+    third = world.quoting()
+    assert third.stop()["orders_left"] == 0
+
+
+@row(slow=["R6-segfault"])
+def test_a_crash_of_the_process_leaves_no_order(world: World, row: str) -> None:
+    quoter = world.quoting()
+    quoter.signal(signal.SIGSEGV)
+    emptied(world, 1)
+    assert quoter.wait()[0] == -signal.SIGSEGV

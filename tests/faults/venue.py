@@ -22,6 +22,7 @@ from feed.exchange.options import Options
 from feed.exchange.orders import Order
 from feed.exchange.seeded import SeededMarket
 from feed.exchange.server import Server, serve
+from feed.exchange.tls import self_signed
 from tests.faults.background import Background, wait_until
 from tests.shared import ROOT
 
@@ -131,12 +132,16 @@ class WatchedExchange(Exchange):
 
 
 class Venue:
-    """The exchange on the loop of ``background``. Every method may be called from the test's thread."""
+    """The exchange on the loop of ``background``. Every method may be called from the test's thread.
 
-    def __init__(self, background: Background, options: Options | None = None, seed: int = 0) -> None:
+    ``tls_host``: serve wss with a certificate for that host.
+    """
+
+    def __init__(self, background: Background, options: Options | None = None, tls_host: str = "") -> None:
         self.background = background
-        self.exchange = WatchedExchange(options, seed)
-        self.server: Server = background.run(serve(self.exchange))
+        self.exchange = WatchedExchange(options)
+        tls = self_signed(tls_host) if tls_host else None
+        self.server: Server = background.run(serve(self.exchange, tls=tls))
         self.port = int(self.server.url.split(":")[2].partition("/")[0])
 
     def call(self, act: Callable[[WatchedExchange], Any]) -> Any:
@@ -183,14 +188,23 @@ class Quoter:
     ``settings``: configuration keys with ``__`` for dots.
     """
 
-    def __init__(self, directory: Path, port: int, *arguments: str, program: str = "", **settings: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        port: int,
+        *arguments: str,
+        program: str = "",
+        scheme: str = "ws",
+        environment: Mapping[str, str] | None = None,
+        **settings: str,
+    ) -> None:
         self.log = directory / f"quoter-{time.monotonic_ns()}.log"
         command = [sys.executable, *(("-c", program) if program else ("-m", "engine.cli.main"))]
         command += ["run", "--network", "local", "--json"]
-        command += ["--url", f"ws://127.0.0.1:{port}/ws/api/v2", "--log", str(self.log)]
+        command += ["--url", f"{scheme}://127.0.0.1:{port}/ws/api/v2", "--log", str(self.log)]
         for name, value in (FAST | {name.replace("__", "."): value for name, value in settings.items()}).items():
             command += ["--set", f"{name}={value}"]
-        environment = os.environ | {"XDG_STATE_HOME": str(directory / "state")}
+        self.state = directory / "state"
         self.process = subprocess.Popen(
             [*command, *arguments],
             stdin=subprocess.DEVNULL,
@@ -198,7 +212,7 @@ class Quoter:
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=environment,
+            env=os.environ | {"XDG_STATE_HOME": str(self.state)} | dict(environment or {}),
             start_new_session=True,
         )
 
