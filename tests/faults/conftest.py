@@ -14,6 +14,10 @@ from tests.faults.proxy import Proxy
 from tests.faults.venue import Quoter, Venue, quoting
 
 
+START_S_MAX = 90.0
+"""The first start of a build compiles its kernels."""
+
+
 @dataclass
 class World:
     """One exchange, one proxy in front of it, and the quoters started on it."""
@@ -34,7 +38,7 @@ class World:
         """A quoter that has quotes in the market."""
         before = self.venue.connections()
         quoter = self.start(*arguments, **options)
-        quoting(self.venue, 40.0, before)
+        quoting(self.venue, START_S_MAX, before)
         return quoter
 
 

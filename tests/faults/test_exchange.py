@@ -48,7 +48,7 @@ def test_a_reply_after_its_timeout_is_applied_once(world: World, row: str) -> No
     assert quoter.stop()["orders_left"] == 0
 
 
-@row("E14-failover")
+@row(slow=["E14-failover"])
 def test_after_a_failover_the_quoter_arms_protection_and_quotes_again(world: World, row: str) -> None:
     quoter = world.quoting()
     before = {order.id for order in world.venue.orders()}

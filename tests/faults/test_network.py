@@ -193,7 +193,7 @@ def test_a_connection_without_data_never_quotes_and_is_replaced(world: World, ro
     assert quoter.stop()["orders_left"] == 0
 
 
-@row("N11-one-byte-at-a-time", slow=["N11-many-frames-in-one-write"])
+@row(slow=["N11-one-byte-at-a-time", "N11-many-frames-in-one-write"])
 def test_chunking_changes_nothing(world: World, row: str) -> None:
     if row.startswith("one"):
         world.proxy.down.chunk = world.proxy.up.chunk = 1

@@ -225,7 +225,7 @@ class Quoter:
         """Is the process alive?"""
         return self.process.poll() is None
 
-    def wait(self, seconds: float = 20.0) -> tuple[int, str, str]:
+    def wait(self, seconds: float = 90.0) -> tuple[int, str, str]:
         """Exit status, standard output and error; raises when it does not end in time."""
         out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, out, err
