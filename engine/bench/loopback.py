@@ -11,6 +11,7 @@ import os
 import pickle
 import select
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -23,14 +24,16 @@ import numpy.typing as npt
 import uvloop
 from picows import ws_connect
 
+from engine.bench import sdk
 from engine.bench.echo import EchoListener
 from engine.bench.figures import Rounds
-from engine.bench.harness import Player, TapeHandler
+from engine.bench.harness import CountingSink, Player, TapeHandler
+from engine.bench.in_process import tickers
 from engine.bench.peer import floor_client, server_frame
 from engine.bench.serve import Script
-from engine.bench.tapes import Session
+from engine.bench.tapes import INSTRUMENT, Session
 from engine.sim.tape import Act
-from feed.connection import connect
+from feed.connection import client_tls, connect
 from feed.transport import WsSink
 
 ANSWER_S_MAX = 60.0
@@ -42,11 +45,15 @@ class RigFailed(RuntimeError):
 
 @dataclass(slots=True)
 class Loopback:
-    """Round trips of ticks that are answered, from the server's write to the request's arrival."""
+    """Round trips of ticks that are answered, from the server's write to the first request's arrival.
+
+    ``floor`` is plain TCP only; it and ``sdk`` may be without a round.
+    """
 
     core: Rounds = field(default_factory=Rounds)
     echo: Rounds = field(default_factory=Rounds)
     floor: Rounds = field(default_factory=Rounds)
+    sdk: Rounds = field(default_factory=Rounds)
 
     @property
     def ratio(self) -> float:
@@ -64,7 +71,7 @@ def script_of(session: Session) -> tuple[Script, npt.NDArray[np.bool_], int]:
         if entry.act is Act.MESSAGE:
             frames.append(server_frame(entry.data))
             expected.append(texts)
-            measured.append(i >= session.live_at and len(texts) == 1)
+            measured.append(i >= session.live_at and len(texts) > 0)
         elif expected:
             measured[-1] = measured[-1] and not texts
             expected[-1] += texts
@@ -80,15 +87,21 @@ class Rig:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._player = Player(session.tape)
-        script, self._measured, self._reply_size = script_of(session)
+        script, measured, self._reply_size = script_of(session)
         fixed = Script(script.frames, [(b"",)] * len(script.frames), False)
+        ticks = [server_frame(tick.frame) for tick in tickers(session)]
+        sdk_script = Script(ticks, [(b"",)] * len(ticks), False)
+        self._measured = {"core": measured, "echo": measured, "floor": measured, "sdk": np.ones(len(ticks), np.bool_)}
         root = Path(__file__).resolve().parents[2]
         self._server = subprocess.Popen(
             [sys.executable, "-m", "engine.bench.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root
         )
-        pickle.dump({"core": script, "echo": fixed, "floor": fixed}, self._stdin)
+        pickle.dump({"core": script, "echo": fixed, "floor": fixed, "sdk": sdk_script}, self._stdin)
         self._stdin.flush()
-        self._port = self._answer()
+        self._port, self._tls_port, certificate = self._answer()
+        self._context = client_tls()
+        self._context.load_verify_locations(cadata=certificate)
+        self._records = self._final_records()
         self._cpus = os.sched_getaffinity(0)
 
     @property
@@ -130,20 +143,48 @@ class Rig:
         took, wrong = answer
         if wrong:
             raise RigFailed(f"{what}: {wrong} requests were not those expected")
-        values: npt.NDArray[np.int64] = took[self._measured]
+        values: npt.NDArray[np.int64] = took[self._measured[what]]
         return values
 
-    def measure(self, spin: bool, rounds: int, progress: Callable[[], None] = lambda: None) -> Loopback:
-        """``rounds`` rounds of each, in turn: core, echo, bare socket."""
+    def measure(
+        self,
+        spin: bool,
+        rounds: int,
+        progress: Callable[[], None] = lambda: None,
+        *,
+        tls: bool = False,
+        with_sdk: bool = False,
+    ) -> Loopback:
+        """``rounds`` rounds of each, in turn: core, echo, bare socket where nothing is encrypted.
+
+        ``with_sdk``: the official SDK and a model in Python too, if it is installed (``sdk.missing``), on asyncio's own
+        loop.
+        """
         found = Loopback()
         for _ in range(rounds):
-            found.core.add(self._looped(self._core, "core", spin))
-            found.echo.add(self._looped(self._echo, "echo", spin))
-            found.floor.add(self._floor(spin))
+            found.core.add(self._looped(self._core, "core", spin, tls))
+            found.echo.add(self._looped(self._echo, "echo", spin, tls))
+            if not tls:
+                found.floor.add(self._floor(spin))
+            if with_sdk and sdk.missing() is None:
+                found.sdk.add(self._sdk())
             progress()
         return found
 
-    def _looped(self, client: Callable[[str], Awaitable[None]], name: str, spin: bool) -> npt.NDArray[np.int64]:
+    def _final_records(self) -> dict[str, Any]:
+        """The records of the instrument once the session was played: what the model in Python works with."""
+        core = self._session.core()
+        core.attach(CountingSink())
+        self._player.play(core, 0, self._player.count)
+        return core.instruments[0].records()
+
+    def _sdk(self) -> npt.NDArray[np.int64]:
+        asyncio.run(sdk.quote(f"ws://127.0.0.1:{self._port}/sdk?spin=0", INSTRUMENT, self._records))
+        return self._result("sdk")
+
+    def _looped(
+        self, client: Callable[[str, ssl.SSLContext | None], Awaitable[None]], name: str, spin: bool, tls: bool
+    ) -> npt.NDArray[np.int64]:
         async def run() -> None:
             loop = asyncio.get_running_loop()
 
@@ -155,7 +196,8 @@ class Rig:
             loop.call_soon(poll)
             try:
                 async with asyncio.timeout(ANSWER_S_MAX):
-                    await client(f"ws://127.0.0.1:{self._port}/{name}?spin={int(spin)}")
+                    start = f"wss://127.0.0.1:{self._tls_port}" if tls else f"ws://127.0.0.1:{self._port}"
+                    await client(f"{start}/{name}?spin={int(spin)}", self._context if tls else None)
             finally:
                 done = True
 
@@ -163,20 +205,21 @@ class Rig:
             runner.run(run())
         return self._result(name)
 
-    async def _core(self, url: str) -> None:
+    async def _core(self, url: str, context: ssl.SSLContext | None) -> None:
         core, sink = self._session.core(), WsSink()
         core.attach(sink)
         handler = TapeHandler(core, self._player)
-        connection = await connect(handler, url, sink=sink)
+        connection = await connect(handler, url, sink=sink, ssl_context=context)
         await connection.wait_closed()
         if handler.wrong or connection.error is not None:
             raise RigFailed(f"core: {handler.wrong or connection.error!r}")
 
-    async def _echo(self, url: str) -> None:
+    async def _echo(self, url: str, context: ssl.SSLContext | None) -> None:
         ended = asyncio.Event()
         await ws_connect(
             lambda *_: EchoListener(self._reply_size, ended.set),
             url,
+            ssl_context=context,
             enable_auto_pong=False,
         )
         await ended.wait()

@@ -14,14 +14,12 @@ import numpy as np
 
 from engine.bench.harness cimport monotonic_ns
 
-cdef extern from "sys/types.h" nogil:
-    ctypedef Py_ssize_t ssize_t
-
 cdef extern from "sys/socket.h" nogil:
     ssize_t recv(int descriptor, void* data, size_t size, int flags)
     ssize_t send(int descriptor, const void* data, size_t size, int flags)
     int MSG_DONTWAIT
     int MSG_NOSIGNAL
+    int MSG_PEEK
 
 cdef enum:
     BUFFER_BYTES = 1048576
@@ -46,11 +44,15 @@ def server_frame(bytes payload not None):
 
 
 cdef class Peer:
-    """One connected socket whose websocket handshake is over, on either side."""
+    """One connected socket whose websocket handshake is over, on either side.
 
-    def __cinit__(self, int descriptor, bint spin):
+    tls: the socket that encrypts, where ``descriptor`` carries TLS; its calls are Python's.
+    """
+
+    def __cinit__(self, int descriptor, bint spin, tls=None):
         self.descriptor = descriptor
         self.spin = spin
+        self.tls = tls
         self.buffer_ = <char*>malloc(BUFFER_BYTES)
         if self.buffer_ == NULL:
             raise MemoryError("no memory for a receive buffer")
@@ -60,6 +62,10 @@ cdef class Peer:
 
     cdef int send_c(self, const char* data, Py_ssize_t size) except -1 nogil:
         cdef ssize_t done
+        if self.tls is not None:
+            with gil:
+                self.tls.sendall(data[:size])
+            return 0
         while size > 0:
             done = send(self.descriptor, data, size, MSG_NOSIGNAL)
             if done < 0:
@@ -70,6 +76,24 @@ cdef class Peer:
             data += done
             size -= done
         return 0
+
+    cdef ssize_t wait_c(self) noexcept nogil:
+        """Wait until encrypted bytes are there, without taking them."""
+        cdef char first
+        cdef ssize_t got = recv(self.descriptor, &first, 1, MSG_PEEK | (MSG_DONTWAIT if self.spin else 0))
+        while got < 0 and (errno == EAGAIN or errno == EINTR):
+            got = recv(self.descriptor, &first, 1, MSG_PEEK | (MSG_DONTWAIT if self.spin else 0))
+        return got
+
+    cdef ssize_t take_c(self, void* data, Py_ssize_t room) except -2 nogil:
+        """What is there, as ``recv``."""
+        if self.tls is None:
+            return recv(self.descriptor, data, room, MSG_DONTWAIT if self.spin else 0)
+        with gil:
+            if self.tls.pending() == 0:
+                with nogil:
+                    self.wait_c()
+            return self.tls.recv_into(<char[:room]>data)
 
     cdef int need_c(self, Py_ssize_t size) except -1 nogil:
         """Wait until ``size`` bytes are there."""
@@ -82,7 +106,7 @@ cdef class Peer:
                 with gil:
                     raise ConnectionError(f"a frame of {size} bytes")
         while self.end - self.start < size:
-            got = recv(self.descriptor, self.buffer_ + self.end, BUFFER_BYTES - self.end, MSG_DONTWAIT if self.spin else 0)
+            got = self.take_c(self.buffer_ + self.end, BUFFER_BYTES - self.end)
             if got > 0:
                 self.end += got
             elif got == 0 or (errno != EAGAIN and errno != EINTR):
@@ -132,8 +156,8 @@ cdef class Peer:
     def play(self, frames, expected, bint exact):
         """Send ``frames`` one by one, each behind the answers to the one before; (ns of each step, wrong answers).
 
-        frames: whole frames, as bytes. expected: for each the texts of the requests that answer it; a step that has no
-        answer, or several, takes 0 ns. exact: the texts must be these to the byte, else only their number counts.
+        frames: whole frames, as bytes. expected: for each the texts of the requests that answer it; a step takes until
+        the first of them has come, or 0 ns when it has none. exact: the texts must be these to the byte, else only their number counts.
         A ping is sent behind each step and its pong awaited, so that no work of one step is measured with the next.
         """
         cdef int64_t[::1] took = np.zeros(len(frames), np.int64)
@@ -158,7 +182,7 @@ cdef class Peer:
                     if opcode != OPCODE_TEXT:
                         self.control_c(opcode)
                 if opcode == OPCODE_TEXT:
-                    if count == 1:
+                    if answers == 0:
                         took[i] = monotonic_ns() - begin
                     text = texts[answers]
                     if exact and (self.payload_size != len(text) or memcmp(self.payload_, <const char*>text, len(text)) != 0):
@@ -177,24 +201,26 @@ cdef class Peer:
 def floor_client(int descriptor, int reply_size, bint spin):
     """Answer every text with ``reply_size`` fixed bytes, and pings, until the other end closes; the number of answers.
 
-    No event loop, no parsing, no masking with a new key: the least there is. reply_size: 126 to 65535.
+    No event loop, no parsing, no masking with a new key: the least there is. reply_size: 1 to 65535.
     """
     cdef char[65544] reply
     cdef int opcode
     cdef int64_t answers = 0
     cdef Peer peer = Peer(descriptor, spin)
-    if not 126 <= reply_size < 65536:
-        raise ValueError(f"reply of {reply_size} bytes: give 126 to 65535")
+    cdef int head = 6 if reply_size < 126 else 8
+    if not 1 <= reply_size < 65536:
+        raise ValueError(f"reply of {reply_size} bytes: give 1 to 65535")
     memset(reply, 0, sizeof(reply))
     reply[0] = <char>(FIN | OPCODE_TEXT)
-    reply[1] = <char>(MASKED | 126)
-    reply[2] = <char>(reply_size >> 8)
-    reply[3] = <char>(reply_size & 255)
+    reply[1] = <char>(MASKED | (reply_size if reply_size < 126 else 126))
+    if reply_size >= 126:
+        reply[2] = <char>(reply_size >> 8)
+        reply[3] = <char>(reply_size & 255)
     with nogil:
         opcode = peer.frame_c()
         while opcode != OPCODE_CLOSE:
             if opcode == OPCODE_TEXT:
-                peer.send_c(reply, 8 + reply_size)
+                peer.send_c(reply, head + reply_size)
                 answers += 1
             elif opcode == OPCODE_PING:
                 peer.send_c(b"\x8a\x80\x00\x00\x00\x00", 6)

@@ -1,6 +1,7 @@
 """The rig's server process: for each connection it plays the script that the address names, and tells what it took.
 
-Scripts come pickled on standard input, results go pickled to standard output, the port first of all. It ends when its
+Scripts come pickled on standard input, results go pickled to standard output, first of all the ports,
+plain and TLS, and the certificate. It ends when its
 standard input does, hence with its parent. Loopback only.
 """
 
@@ -10,11 +11,13 @@ import os
 import pickle
 import select
 import socket
+import ssl
 import sys
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from engine.bench.peer import Peer
+from feed.exchange.tls import self_signed
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 section 1.3."""
@@ -61,7 +64,8 @@ def serve(connection: socket.socket, scripts: dict[str, Script]) -> object:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     address = urlsplit(handshake(connection))
     script = scripts[address.path.strip("/")]
-    peer = Peer(connection.fileno(), parse_qs(address.query)["spin"] == ["1"])
+    tls = connection if isinstance(connection, ssl.SSLSocket) else None
+    peer = Peer(connection.fileno(), parse_qs(address.query)["spin"] == ["1"], tls)
     if script.first:
         peer.play([b"\x8a\x00"], [script.first], script.exact)
     result = peer.play(script.frames, script.expected, script.exact)
@@ -74,21 +78,29 @@ def main() -> None:
     scripts: dict[str, Script] = pickle.load(sys.stdin.buffer)
     cpus = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cpus[-1]})
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        pickle.dump(listening.getsockname()[1], sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+    tls = self_signed()
+    with socket.create_server(("127.0.0.1", 0)) as plain, socket.create_server(("127.0.0.1", 0)) as encrypted:
+        _tell((plain.getsockname()[1], encrypted.getsockname()[1], tls.certificate_pem))
         while True:
-            ready, _, _ = select.select([listening, sys.stdin], [], [])
-            if listening not in ready:
+            ready, _, _ = select.select([plain, encrypted, sys.stdin], [], [])
+            if sys.stdin in ready:
                 return
+            listening = encrypted if encrypted in ready else plain
             connection, _ = listening.accept()
-            with connection:
-                try:
-                    result = serve(connection, scripts)
-                except (ConnectionError, KeyError) as error:
-                    result = repr(error)
-            pickle.dump(result, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            try:
+                if listening is encrypted:
+                    connection = tls.context.wrap_socket(connection, server_side=True)
+                result = serve(connection, scripts)
+            except (OSError, KeyError) as error:
+                result = repr(error)
+            finally:
+                connection.close()
+            _tell(result)
+
+
+def _tell(what: object) -> None:
+    pickle.dump(what, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

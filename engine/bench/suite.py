@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.bench import in_process, machine, tapes
+from engine.bench import in_process, machine, sdk, tapes
 from engine.bench.figures import Row, ratio, table
 from engine.bench.loopback import Loopback, Rig
 
@@ -61,6 +61,7 @@ class Result:
                 f"p99.9 of the ticks' medians over the rounds, which the goal means: "
                 f"{report['latency_ns']['tick_to_request']['p999_typical'] / 1000:.2f} us",
                 f"clock: {report['clock_ns']} ns of every figure in process",
+                *(f"skipped: {what}: {why}" for what, why in report["skipped"].items()),
                 f"machine: {where['cpu']}, {where['cpus']} usable, load {where['load']}, {where['system']}",
                 f"build: {where['build']}, Python {where['python']}, {versions}",
             ]
@@ -69,7 +70,7 @@ class Result:
 
 def steps(size: Size) -> int:
     """How often ``progress`` will be called."""
-    return 3 + 3 * size.rounds
+    return 4 + 6 * size.rounds
 
 
 def run(size: Size, progress: Callable[[str], None] = lambda doing: None) -> Result:
@@ -80,6 +81,8 @@ def run(size: Size, progress: Callable[[str], None] = lambda doing: None) -> Res
     _in_process(session, size, result, progress)
     progress("recording a session")
     _loopback(tapes.moving(size.loopback_ticks), size, result, progress)
+    progress("recording a session")
+    _orders(tapes.moving(size.loopback_ticks, "orders"), size, result, progress)
     result.report["machine"] = machine.facts()
     return result
 
@@ -120,7 +123,8 @@ def _in_process(session: tapes.Session, size: Size, result: Result, progress: Ca
 def _loopback(session: tapes.Session, size: Size, result: Result, progress: Callable[[str], None]) -> None:
     with Rig(session) as rig:
         spinning = rig.measure(True, size.rounds, lambda: progress("loopback, spinning")) if rig.parallel else None
-        blocking = rig.measure(False, size.rounds, lambda: progress("loopback, blocking"))
+        blocking = rig.measure(False, size.rounds, lambda: progress("loopback, blocking"), with_sdk=True)
+        encrypted = rig.measure(rig.parallel, size.rounds, lambda: progress("loopback, TLS"), tls=True)
     if spinning is not None:
         grace = LOOPBACK_GRACE_NS / spinning.echo.best(50.0)
         reached = spinning.ratio <= SPINNING_RATIO_MAX + grace
@@ -128,22 +132,40 @@ def _loopback(session: tapes.Session, size: Size, result: Result, progress: Call
         result.rows += _loopback_rows("spinning", spinning, goal, reached)
     # Blocked rounds depend on how the idle processor wakes up more than on the program: told, not judged.
     result.rows += _loopback_rows("blocking", blocking, f"<= {BLOCKING_RATIO_MAX} (not judged)", None)
+    how = "spinning" if rig.parallel else "blocking"
+    result.rows += _loopback_rows(f"TLS, {how}", encrypted, "(not judged)", None)
     result.report["ratios"] |= {
         "loopback_vs_echo": None if spinning is None else spinning.ratio,
         "loopback_vs_echo_blocking": blocking.ratio,
+        "loopback_vs_echo_tls": encrypted.ratio,
+        "loopback_vs_sdk_blocking": ratio(blocking.core, blocking.sdk) if blocking.sdk.rounds else None,
     }
-    for name, found in (("spinning", spinning), ("blocking", blocking)):
+    result.report["skipped"] = {} if sdk.missing() is None else {"official SDK": sdk.missing()}
+    for name, found in (("spinning", spinning), ("blocking", blocking), ("tls", encrypted)):
         if found is not None:
-            result.report["latency_ns"][f"loopback_{name}"] = {
-                "core": found.core.as_dict(),
-                "echo": found.echo.as_dict(),
-                "floor": found.floor.as_dict(),
-            }
+            result.report["latency_ns"][f"loopback_{name}"] = _loopback_figures(found)
+
+
+def _orders(session: tapes.Session, size: Size, result: Result, progress: Callable[[str], None]) -> None:
+    with Rig(session) as rig:
+        found = rig.measure(rig.parallel, size.rounds, lambda: progress("loopback, orders"))
+    how = "spinning" if rig.parallel else "blocking"
+    result.rows += _loopback_rows(f"orders, {how}", found, "(not judged)", None)
+    result.report["ratios"]["loopback_vs_echo_orders"] = found.ratio
+    result.report["latency_ns"]["loopback_orders"] = _loopback_figures(found)
+
+
+def _loopback_figures(found: Loopback) -> dict[str, Any]:
+    measured = {"core": found.core, "echo": found.echo, "floor": found.floor, "official_sdk": found.sdk}
+    return {name: figures.as_dict() for name, figures in measured.items() if figures.rounds}
 
 
 def _loopback_rows(how: str, found: Loopback, goal: str, reached: bool | None) -> list[Row]:
-    return [
-        Row(f"tick to request, loopback, {how}", found.core, "picows echo", found.ratio, goal, reached),
+    rows = [
+        Row(f"loopback, {how}", found.core, "picows echo", found.ratio, goal, reached),
         Row("  picows echo in Cython", found.echo),
-        Row("  bare C socket", found.floor, "picows echo", ratio(found.floor, found.echo)),
     ]
+    for name, figures in (("bare C socket", found.floor), ("official SDK + plain Python", found.sdk)):
+        if figures.rounds:
+            rows.append(Row(f"  {name}", figures, "picows echo", ratio(figures, found.echo)))
+    return rows

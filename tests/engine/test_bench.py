@@ -10,7 +10,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from engine.bench import in_process, loopback, machine, suite, tapes
+from engine.bench import in_process, loopback, machine, sdk, suite, tapes
 from engine.bench.allocations import allocator_calls
 from engine.bench.figures import Rounds, Row, ratio, table
 from engine.bench.harness import CountingSink, Player, clock_cost_ns
@@ -143,8 +143,12 @@ def test_the_references_answer_with_the_core_s_quotes(session: tapes.Session) ->
 
 def test_the_rig_sends_the_tape_s_bytes_and_notices_others(session: tapes.Session) -> None:
     with loopback.Rig(tapes.moving(40)) as rig:
-        found = rig.measure(False, 1)
-    assert found.core.n == found.echo.n == found.floor.n > 15
+        found = rig.measure(False, 1, with_sdk=True)
+        encrypted = rig.measure(False, 1, tls=True)
+    assert found.core.n == found.echo.n == found.floor.n == encrypted.core.n == encrypted.echo.n > 15
+    assert found.sdk.n > 15 and not encrypted.floor.rounds
+    with loopback.Rig(tapes.moving(40, "orders")) as rig:
+        assert rig.measure(False, 1).core.n > 15
     right = tapes.moving(40)
     texts = list(right.sent)
     at = next(i for i in range(right.live_at, len(texts)) if texts[i])
@@ -154,6 +158,17 @@ def test_the_rig_sends_the_tape_s_bytes_and_notices_others(session: tapes.Sessio
         pytest.raises(loopback.RigFailed, match="1 requests were not those expected"),
     ):
         rig.measure(False, 1)
+
+
+def test_a_missing_sdk_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise sdk.PackageNotFoundError(name)
+
+    monkeypatch.setattr(sdk, "version", absent)
+    why = sdk.missing()
+    assert why is not None and "pip install thalex" in why
+    with loopback.Rig(tapes.moving(40)) as rig:
+        assert not rig.measure(False, 1, with_sdk=True).sdk.rounds
 
 
 def test_figures_are_those_of_the_best_round() -> None:
