@@ -13,7 +13,6 @@ from tests.faults.background import Background
 from tests.faults.proxy import Proxy
 from tests.faults.venue import Quoter, Venue, quoting
 
-
 START_S_MAX = 90.0
 """The first start of a build compiles its kernels."""
 

@@ -3,6 +3,7 @@
 import resource
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +42,24 @@ def test_a_log_that_cannot_be_written_is_refused_at_the_start(world: World, row:
 
 if not hasattr(resource, "prlimit"):
     pytestmark = pytest.mark.skip(reason="limits of another process need Linux")
+
+
+@row(slow=["D1-journal-disk-full"])
+def test_a_journal_that_cannot_be_written_ends_the_run_with_no_order_left(world: World, row: str) -> None:
+    quoter = world.quoting("--journal", str(world.directory / "journal"), journal__segment_bytes="100000")
+    children = Path(f"/proc/{quoter.process.pid}/task/{quoter.process.pid}/children").read_text().split()
+    for child in children:
+        resource.prlimit(int(child), resource.RLIMIT_FSIZE, (4096, 4096))
+    status, out, err = quoter.wait()
+    assert status == 1, err + out
+    assert "journal" in out + err
+    assert world.venue.orders() == []
+
+
+@row(slow=["D7-journal-read-only"])
+def test_a_journal_that_was_asked_for_and_has_no_place_is_refused_at_the_start(world: World, row: str) -> None:
+    (world.directory / "file").write_text("")
+    quoter = world.start("--journal", str(world.directory / "file" / "journal"))
+    status, out, err = quoter.wait()
+    assert status == 2, err + out
+    assert world.venue.connections() == 0

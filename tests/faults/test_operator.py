@@ -1,13 +1,17 @@
 """O rows of the fault catalogue: the operator stops at the worst moment."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from random import Random
 
 from tests.faults.background import wait_until
 from tests.faults.conftest import World
 from tests.faults.rows import row
+from tests.shared import ROOT
 
 AGAIN_S = 20.0
 
@@ -53,3 +57,27 @@ def test_a_stop_at_any_moment_of_the_start_leaves_nothing(world: World, row: str
         assert status in (0, 130, 3), err
         assert "Traceback" not in err
         wait_until(lambda: not world.venue.orders(), 1, "no order left")
+
+
+@row(slow=["O4-halt-command-while-reconnecting"])
+def test_a_halt_while_reconnecting_is_latched_and_nothing_is_sent_again(world: World, row: str) -> None:
+    quoter = world.quoting()
+    before = world.venue.connections()
+    world.proxy.refusing = True
+    world.proxy.reset()
+    wait_until(lambda: world.proxy.connections > 2, 10, "attempts")
+    halted = time.monotonic()
+    command = [sys.executable, "-m", "engine.cli.main", "halt", "--network", "local", "--json", "--timeout", "20"]
+    halt = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"XDG_STATE_HOME": str(quoter.state)}
+    )
+    time.sleep(2)
+    world.proxy.heal()
+    out, _ = halt.communicate(timeout=40)
+    told = json.loads(out)["quoters"]
+    assert [answer["mode"] for answer in told] == ["HALTED"]
+    wait_until(lambda: world.venue.connections() > before, AGAIN_S, "a new connection")
+    time.sleep(3)
+    assert quoter.running
+    assert world.venue.sent(halted) == []
+    assert world.venue.orders() == []

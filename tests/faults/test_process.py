@@ -176,3 +176,20 @@ def test_a_crash_of_the_process_leaves_no_order(world: World, row: str) -> None:
     quoter.signal(signal.SIGSEGV)
     emptied(world, 1)
     assert quoter.wait()[0] == -signal.SIGSEGV
+
+
+@row(slow=["R3-frozen-under-the-supervisor", "R6-killed-under-the-supervisor"])
+def test_the_supervisor_cancels_long_before_the_venue_would(world: World, row: str) -> None:
+    rare = {"connection__cancel_on_disconnect": "40", "connection__heartbeat_interval": "20"}
+    quoter = world.quoting("--supervisor", **rare)
+    if row.startswith("killed"):
+        world.proxy.up.dropped = world.proxy.down.dropped = True  # the venue does not see the process go
+        quoter.signal(signal.SIGKILL)
+        wait_until(lambda: not quoter.running, 5, "the process is gone")
+        time.sleep(0.3)
+        assert world.venue.orders()
+        world.proxy.heal()
+    else:
+        quoter.signal(signal.SIGSTOP)
+    emptied(world, 30)
+    assert "private/cancel_all" in [asked.method for asked in world.venue.asked()]
