@@ -57,16 +57,17 @@ class Race:
         *,
         ops: int = 1,
         their_ops: int = 1,
+        samples: int = SAMPLES,
     ) -> None:
-        """``ours`` does ``ops`` operations a call, ``theirs`` ``their_ops``."""
+        """``ours`` does ``ops`` operations a call, ``theirs`` ``their_ops``; ``samples`` calls of each a round."""
         self._benchmark(ours)
         theirs()
         if self.smoke:
             return
         measured, against = Rounds(), Rounds()
         for _ in range(ROUNDS):
-            measured.add(_samples(ours, ops))
-            against.add(_samples(theirs, their_ops))
+            measured.add(_samples(ours, ops, samples))
+            against.add(_samples(theirs, their_ops, samples))
         self.judge(name, measured, against, reference)
 
     def once(self, run: Callable[[], Result]) -> Result:
@@ -86,11 +87,11 @@ class Race:
         assert ok, f"{name}: {got:.4g} of {reference}, baseline {goal}"
 
 
-def _samples(call: Callable[[], object], ops: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _samples(call: Callable[[], object], ops: int, samples: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """ns an operation, of each of a round's calls."""
     clock = time.perf_counter_ns
     took = []
-    for _ in range(SAMPLES):
+    for _ in range(samples):
         begin = clock()
         call()
         took.append((clock() - begin) / ops)

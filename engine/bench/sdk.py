@@ -4,10 +4,10 @@ Every ticker is answered with one mass quote of one level a side, which is all t
 model computes the whole ladder. The SDK is a development dependency; without it this reference is left out.
 """
 
-import enum
 import json
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from types import SimpleNamespace
 from typing import Any
 
 from engine.bench.reference import PlainPython
@@ -27,8 +27,7 @@ async def quote(url: str, instrument: str, records: dict[str, Any]) -> None:
     from websockets.exceptions import ConnectionClosed
 
     thalex: Any = import_module("thalex")
-    network: Any = enum.Enum("Network", {"LOCAL": url})
-    client = thalex.Thalex(network.LOCAL)
+    client = thalex.Thalex(SimpleNamespace(value=url))
     model = PlainPython(instrument, records)
     now_ns = 0
     await client.connect()
