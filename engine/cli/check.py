@@ -24,9 +24,15 @@ USD = click.FloatRange(min=0, min_open=True)
 @click.option("--price", type=USD, metavar="USD", help="Judge the fees at this price (needs --tick).")
 @click.option("--tick", type=USD, metavar="USD", help="Price tick at --price.")
 @click.option("--all", "show_all", is_flag=True, help="Show every key, not only those that were given.")
+@click.option("--host", "only_host", is_flag=True, help="Only the machine: what it costs, each with its remedy.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(price: float | None, tick: float | None, show_all: bool, as_json: bool, **options: Any) -> None:
+def command(
+    price: float | None, tick: float | None, show_all: bool, only_host: bool, as_json: bool, **options: Any
+) -> None:
     """Show and judge configuration, fees, key, kernels and host. Nothing is sent."""
+    if only_host:
+        _host(as_json)
+        return
     if (price is None) != (tick is None):
         raise click.UsageError("--price and --tick go together")
     result = loaded(options, as_json)
@@ -60,6 +66,17 @@ def command(price: float | None, tick: float | None, show_all: bool, as_json: bo
             click.echo(f"problem: {problem}", err=True)
     if problems:
         sys.exit(REFUSED)
+
+
+def _host(as_json: bool) -> None:
+    """What the machine costs: advice, hence never an exit status."""
+    from engine.bench import host
+
+    if as_json:
+        print_json(host.report())
+    else:
+        for finding in host.findings():
+            click.echo(str(finding))
 
 
 def _arithmetic(config: Config, reference: Reference | None) -> list[FeeArithmetic]:
