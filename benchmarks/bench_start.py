@@ -1,0 +1,72 @@
+"""From the start of the process to its first quote on the local exchange, against importing Numba and NumPy alone.
+
+The journal of the run tells when the first quote left, on a clock that all processes share. Cold: no kernel is compiled
+yet; warm: all of them are kept from the run before.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.conftest import Race
+from engine.bench.figures import Rounds
+from feed.journal import Journal, Kind, run_directory
+from kernels import cache
+
+ROOT = Path(__file__).resolve().parents[1]
+QUOTES = re.compile(rb"private/(?:mass_quote|insert)")
+ROUNDS = {"cold": 1, "warm": 5}
+
+
+def boot_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def first_quote_ns(directory: Path, kernels: Path) -> int:
+    begin_ns = boot_ns()
+    command = [sys.executable, "-m", "engine.cli.main", "run", "--network", "local", "--for", "1s", "--json"]
+    done = subprocess.run(
+        [*command, "--journal", str(directory)],
+        cwd=ROOT,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(kernels)},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    for record in Journal(run_directory(directory)).records():
+        if record.kind == Kind.OUTPUT and QUOTES.search(record.data):
+            return record.now_ns - begin_ns
+    raise AssertionError("the run sent no quote")
+
+
+def imports_ns() -> int:
+    begin_ns = boot_ns()
+    subprocess.run([sys.executable, "-c", "import numba, numpy"], check=True)
+    return boot_ns() - begin_ns
+
+
+@pytest.mark.parametrize("how", ["cold", "warm"])
+def test_start(race: Race, how: str, tmp_path: Path) -> None:
+    if race.smoke and how == "cold":
+        pytest.skip("compiling every kernel is no smoke test")
+    kernels = cache.root() if race.smoke else tmp_path / "kernels"
+    if how == "warm" and not race.smoke:
+        first_quote_ns(tmp_path / "before", kernels)
+    measured, against = Rounds(), Rounds()
+
+    def run() -> None:
+        for i in range(1 if race.smoke else ROUNDS[how]):
+            measured.add(np.array([first_quote_ns(tmp_path / str(i), kernels)]))
+            against.add(np.array([imports_ns()]))
+
+    race.once(run)
+    assert measured.best(50.0) > 0
+    if not race.smoke:
+        race.judge(f"start.{how}", measured, against, "import numba, numpy")
