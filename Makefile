@@ -7,7 +7,7 @@ CYTHON := $(shell find kernels feed engine -name '*.pyx' -o -name '*.pxd')
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 ARGS ?=
 
-.PHONY: all run test test-faults test-debug lint bench simulate fuzz lock clean
+.PHONY: all run test test-faults test-debug lint bench bench-instructions simulate fuzz lock clean
 .DEFAULT_GOAL := all
 
 # Ready to use: .venv/bin/quoter
@@ -49,6 +49,11 @@ lint: all
 # Ratios to references measured in the same run, against the committed baseline.
 bench: all
 	$(PY) -m pytest benchmarks --benchmark-enable --benchmark-quiet -p no:xdist $(ARGS)
+
+# Instructions an operation, exact to a percent; needs valgrind (apt-get install valgrind). ARGS=--prove, ARGS=--write
+bench-instructions: all
+	@command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+	$(PY) -m benchmarks.instructions $(ARGS)
 
 # The property tests of tests/fuzz with many more examples: make fuzz ARGS="-k book"
 fuzz: all
