@@ -37,6 +37,7 @@ MODULES = [
     "engine.core.orders",
     "engine.core.requests",
     "engine.core.instrument",
+    "engine.core.monitors",
     "engine.core.quoter",
     "engine.core.mass_quoter",
     "engine.core.order_quoter",

@@ -200,12 +200,22 @@ class Risk(Section):
     max_notional: Finite = key(100_000.0, "USD", "largest worst-case notional of an instrument", gt=0, le=1e9)
     max_order_usd: Finite = key(25_000.0, "USD", "largest single order", gt=0, le=1e8)
     collar_bps: Finite = key(150.0, "bps", "largest distance of any price from mark or index", gt=0, le=5000)
-    stop_loss_pct: Finite = key(0.06, "fraction", "unrealised loss that closes a position", gt=0, le=1)
-    take_profit_pct: Finite = key(0.02, "fraction", "unrealised profit that closes a position", gt=0, le=1)
+    stop_loss_pct: Finite = key(
+        0.06, "fraction", "unrealised loss, closing fee included, after which a position is only reduced", gt=0, le=1
+    )
+    take_profit_pct: Finite = key(
+        0.02, "fraction", "unrealised profit, closing fee paid, after which a position is only reduced", gt=0, le=1
+    )
     max_drawdown: Finite = key(0.10, "fraction", "fall of equity from its peak that halts, of max_notional", gt=0, le=1)
-    max_consecutive_losses: int = key(5, "trades", "losing round trips in a row that pause quoting", ge=1, le=1000)
-    recovery_cooldown_seconds: Finite = key(9.0, "s", "pause after a breach", ge=0, le=86400)
-    risk_recovery_threshold: Finite = key(0.8, "fraction", "share of a limit below which quoting resumes", gt=0, le=1)
+    max_consecutive_losses: int = key(
+        5, "trades", "losing round trips in a row after which a position is only reduced", ge=1, le=1000
+    )
+    recovery_cooldown_seconds: Finite = key(
+        9.0, "s", "how long after a breach is over an instrument still only reduces", ge=0, le=86400
+    )
+    risk_recovery_threshold: Finite = key(
+        0.8, "fraction", "share of a limit below which a breach is over although the position is not flat", gt=0, le=1
+    )
 
 
 class TradingFees(Section):
@@ -298,11 +308,6 @@ NOT_YET_USED: tuple[str, ...] = (
     "trading_strategy.execution.size_decimals",
     "trading_strategy.volume_candle",
     "trading_strategy.vamp",
-    "risk.stop_loss_pct",
-    "risk.take_profit_pct",
-    "risk.max_consecutive_losses",
-    "risk.recovery_cooldown_seconds",
-    "risk.risk_recovery_threshold",
     "connection.rate_limit",
 )
 """Keys that are accepted and validated, and that nothing reads yet; a name stands for its whole table."""

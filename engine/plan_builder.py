@@ -56,6 +56,11 @@ def core_plan(config: Config) -> CorePlan:
             max_drawdown_usd=risk.max_drawdown * risk.max_notional,
             max_position_usd=risk.max_position_usd if risk.max_position is None else inf,
             max_order_usd=risk.max_order_usd if strategy.avellaneda.base_size is None else inf,
+            stop_loss=risk.stop_loss_pct,
+            take_profit=risk.take_profit_pct,
+            max_losses=risk.max_consecutive_losses,
+            cooldown_ns=_ns(risk.recovery_cooldown_seconds),
+            recovery=risk.risk_recovery_threshold,
         ),
         timing=Timing(
             data_stale_ns=_ns(strategy.quote_timing.data_stale),

@@ -20,7 +20,14 @@ cdef enum Pull:                  # why an instrument is not quoted; 0: it is
     PULL_UNPROTECTED = 9         # market-maker protection is not armed
     PULL_UNKNOWN_ORDERS = 10     # orders whose fate is unknown are being cleared up
     PULL_COOLDOWN = 11           # after protection fired
-    PULL_CODES = 12
+    PULL_LIMIT = 12              # a breach: nothing left to reduce, or what rests must go first
+    PULL_CODES = 13
+
+cdef enum Breach:                # why an instrument only reduces; 0: it does not
+    BREACH_NONE = 0
+    BREACH_STOP_LOSS = 1
+    BREACH_TAKE_PROFIT = 2
+    BREACH_LOSSES = 3
 
 cdef class Instrument:
     cdef readonly int32_t index
@@ -54,6 +61,9 @@ cdef class Instrument:
     cdef bint dirty
     cdef bint unobserved                   # the last price looked at has not reached the volatility estimator
     cdef int32_t pull
+    cdef int32_t breach                    # set by the monitors alone
+    cdef readonly int64_t breaches         # so far
+    cdef readonly int32_t losses           # losing round trips in a row
     cdef bint armed                        # market-maker protection stands (always, when quoting by orders)
     cdef bint doubtful                     # an order's fate is unknown: cleared up before anything new is quoted
     cdef uint64_t in_flight                # id of the mass quote in flight, 0: none
@@ -69,8 +79,13 @@ cdef class Instrument:
     cdef readonly int64_t quotes
     cdef int64_t own_ticks_[64]
     cdef int64_t own_lots_[64]
-    cdef int64_t pulls_[12]
+    cdef int64_t pulls_[13]
     cdef int64_t max_abs_lots
+
+    cdef inline bint reducible_c(self) noexcept nogil:
+        """Whether an order can reduce the position: below the venue's minimum none can."""
+        return self.position.lots != 0 and (
+            self.position.lots >= self.settings.min_lots or -self.position.lots >= self.settings.min_lots)
 
     cdef int32_t apply_book_c(self, BookUpdate* update, int64_t now_ns) noexcept nogil
     cdef void apply_ticker_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil

@@ -13,6 +13,8 @@ class Instrument:
     ticks: int
     fills: int
     quotes: int
+    breaches: int
+    losses: int
     position_lots: int
     why: str
     def __init__(self, index: int, name: bytes, settings: Record, volatility: Record) -> None: ...

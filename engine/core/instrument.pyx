@@ -19,7 +19,9 @@ PULLS = {
     PULL_NONE: "quoting", PULL_NOT_READY: "not ready", PULL_NO_BOOK: "no consistent book", PULL_STALE: "stale data",
     PULL_CROSSED: "crossed book", PULL_ONE_SIDED: "one-sided book", PULL_NO_REFERENCE: "no mark or index", PULL_MODEL: "model refuses",
     PULL_MODE: "mode", PULL_UNPROTECTED: "protection not armed", PULL_UNKNOWN_ORDERS: "orders of unknown fate", PULL_COOLDOWN: "cool-down",
+    PULL_LIMIT: "limit",
 }
+BREACHES = {BREACH_STOP_LOSS: "stop loss", BREACH_TAKE_PROFIT: "take profit", BREACH_LOSSES: "losses"}
 
 cdef enum:
     SETTLEMENT_S = 28800         # daily settlement 08:00 UTC: funding_mark starts again from zero (protocol section 11)
@@ -194,7 +196,9 @@ cdef class Instrument:
 
     @property
     def why(self) -> str:
-        """Why it is not quoted, in words; ``quoting`` when it is."""
+        """Why it is not quoted, or only reduces, in words; ``quoting`` when neither."""
+        if self.breach != BREACH_NONE and (self.pull == PULL_NONE or self.pull == PULL_LIMIT):
+            return BREACHES[self.breach]
         return PULLS[self.pull]
 
     def rebase(self, int64_t lots, double price_usd) -> None:
@@ -237,7 +241,9 @@ cdef class Instrument:
             "reservation_usd": self.target.reservation_usd,
             "bid_usd": self.target.bid_ticks[0] * self.settings.tick_usd if self.target.bid_count else None,
             "ask_usd": self.target.ask_ticks[0] * self.settings.tick_usd if self.target.ask_count else None,
-            "why": PULLS[self.pull],
+            "why": self.why,
+            "breaches": self.breaches,
+            "losses_in_a_row": self.losses,
             "ticks": self.ticks,
             "fills": self.fills,
             "quotes": self.quotes,

@@ -26,6 +26,10 @@ class Limits:
     ``max_position_usd`` and ``max_order_usd`` are the scale-free forms of the first and third (inf: not given): turned
     into contracts at the first price of an instrument, the smaller of both forms holds. ``Settings.max_position`` is
     NaN when only the USD form is given; the core fills it in with the instrument's tick, lot and minimum.
+
+    ``stop_loss`` and ``take_profit`` are fractions of what the open position cost (inf: no such limit), ``max_losses``
+    losing round trips in a row (0: no such limit). On a breach the instrument only reduces, until for ``cooldown_ns``
+    it has been flat or the measure has been within ``recovery`` times its limit.
     """
 
     max_position: float
@@ -35,6 +39,11 @@ class Limits:
     max_drawdown_usd: float
     max_position_usd: float = inf
     max_order_usd: float = inf
+    stop_loss: float = inf
+    take_profit: float = inf
+    max_losses: int = 0
+    cooldown_ns: int = 0
+    recovery: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

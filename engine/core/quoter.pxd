@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport Instrument
+from engine.core.monitors cimport Monitors
 from engine.core.orders cimport OrderTable
 from engine.core.requests cimport Request, RequestRing
 from engine.core.risk cimport Gate
@@ -18,6 +19,7 @@ cdef enum Change:                # what a side needs
 cdef class Quoter:
     cdef readonly OrderTable table
     cdef readonly Gate gate
+    cdef Monitors monitors
     cdef readonly RequestRing requests
     cdef readonly list instruments
     cdef Encoder encoder
@@ -54,6 +56,8 @@ cdef class Quoter:
     cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept
     cdef int32_t want_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
     cdef int32_t change_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
+    cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
+    cdef void to_touch_c(self, Instrument instrument) noexcept nogil
     cdef int64_t _capacity_c(self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil
     cdef void revisit_c(self, int64_t at_ns) noexcept nogil
     cdef int32_t send_c(self, int32_t priority, Py_ssize_t size, int64_t now_ns) noexcept

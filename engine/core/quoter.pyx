@@ -4,15 +4,16 @@ from libc.math cimport fabs
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from engine.core.instrument cimport (
-    PULL_COOLDOWN, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE, PULL_NOT_READY, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED,
-    Instrument,
+    BREACH_NONE, PULL_COOLDOWN, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE, PULL_NOT_READY, PULL_UNKNOWN_ORDERS,
+    PULL_UNPROTECTED, Instrument,
 )
+from engine.core.monitors cimport Monitors
 from engine.core.orders cimport SLOT_LIVE, SLOT_PENDING, OrderTable, Slot
 from engine.core.requests cimport Request, RequestRing
 from engine.core.risk cimport MODE_HALTED, Gate
 from feed.encode cimport Encoder
 from feed.outbox cimport SUBMIT_FULL, SUBMIT_QUEUED, SUBMIT_SENT, Outbox
-from kernels.records cimport quote_fn, resolve_fn, volatility_fn
+from kernels.records cimport Target, quote_fn, resolve_fn, volatility_fn
 
 cdef double RESOLVE_AGAIN = 0.002      # scale-free settings are resolved anew when the price has moved by more than this fraction
 
@@ -24,6 +25,7 @@ cdef class Quoter:
                   addresses):
         self.table = table
         self.gate = gate
+        self.monitors = Monitors(len(instruments), plan.limits, plan.maker_fee_rate, gate)
         self.requests = requests
         self.encoder = encoder
         self.outbox = outbox
@@ -87,6 +89,10 @@ cdef class Quoter:
         if not (instrument.mark_usd > 0.0) and not (instrument.index_usd > 0.0):
             return PULL_NO_REFERENCE
         self.decisions += 1
+        if instrument.breach != BREACH_NONE or instrument.position.lots != 0:
+            self.monitors.watch_c(instrument, now_ns)
+            if instrument.breach != BREACH_NONE and self.cornered_c(instrument, now_ns):
+                return PULL_LIMIT
         if not (fabs(fair - instrument.model.resolved_at_usd) <= RESOLVE_AGAIN * instrument.model.resolved_at_usd):
             if self.resolve(&instrument.settings, fair, &instrument.model) != 0:
                 instrument.model.resolved_at_usd = 0.0
@@ -99,7 +105,37 @@ cdef class Quoter:
         instrument.market.sell_capacity_lots = self._capacity_c(instrument, room, resting)
         if self.quote(&instrument.market, &instrument.model, &instrument.target) != 0:
             return PULL_MODEL
+        if instrument.breach != BREACH_NONE:
+            self.to_touch_c(instrument)
         return PULL_NONE
+
+    cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
+        """Whether an instrument in breach has nothing to quote: it has no position to reduce, or more rests than may trade."""
+        cdef int64_t release_ns = self.monitors.release_ns_c(instrument)
+        cdef int32_t side
+        if release_ns:
+            self.revisit_c(release_ns)
+        if not instrument.reducible_c():
+            return True
+        for side in range(1, -2, -2):
+            if (self.table.exposure_c(instrument.index, side, now_ns)
+                    > self.gate.room_c(instrument.index, side, instrument.position.lots)):
+                return True
+        return False
+
+    cdef void to_touch_c(self, Instrument instrument) noexcept nogil:
+        """Move the reducing side up to the best price of others: to be rid of the position is worth more than its edge."""
+        cdef Target* target = &instrument.target
+        cdef int64_t step
+        cdef int i
+        if instrument.position.lots > 0 and target.ask_count:
+            step = max(target.ask_ticks[0] - instrument.market.ask_ticks, 0)
+            for i in range(target.ask_count):
+                target.ask_ticks[i] -= step
+        elif instrument.position.lots < 0 and target.bid_count:
+            step = max(instrument.market.bid_ticks - target.bid_ticks[0], 0)
+            for i in range(target.bid_count):
+                target.bid_ticks[i] += step
 
     cdef void observe_c(self, int64_t now_ns) noexcept:
         """After a decision: give the volatility estimators the prices that were decided on."""

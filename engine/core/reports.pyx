@@ -195,7 +195,7 @@ cdef class Reports:
     cdef int _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill) except -1:
         """Book a fill once."""
         cdef bytes trade_id = fill.trade_id[:fill.trade_id_length]
-        cdef int64_t lots, ticks
+        cdef int64_t lots, ticks, before = instrument.position.lots
         cdef double basis, rate
         if trade_id in self.trade_ids:
             self.duplicates += 1
@@ -216,6 +216,7 @@ cdef class Reports:
             what = f"fill {trade_id.decode('ascii', 'replace')} of {lots} lots at {ticks} ticks"
             self.halt = f"{instrument.name.decode()}: {what} cannot be booked"
             return 0
+        self.quoter.monitors.traded_c(instrument, before)
         instrument.fills += 1
         instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))
         return 0
@@ -223,6 +224,9 @@ cdef class Reports:
     def book_missed(self, Instrument instrument, int64_t lots, double price_usd) -> None:
         """Book lots that were traded unseen, at a price that stands in for theirs, with the maker fee on it."""
         cdef int64_t ticks = <int64_t>(price_usd / instrument.settings.tick_usd + 0.5)
+        cdef int64_t before = instrument.position.lots
         cdef double fee = self.maker_fee_rate * price_usd * abs(lots) * instrument.settings.lot_contracts
         if self.fill(&instrument.position, lots, ticks, fee) != 0:
             self.halt = f"{instrument.name.decode()}: {lots} lots found at reconnection cannot be booked"
+            return
+        self.quoter.monitors.traded_c(instrument, before)

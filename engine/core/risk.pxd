@@ -25,6 +25,7 @@ cdef struct GateLimits:       # of one instrument, in its ticks and lots
     int64_t max_order_lots
     double collar             # fraction of the reference price
     double tick_usd
+    bint reducing             # this instrument only reduces, whatever the mode
 
 cdef class Gate:
     cdef readonly int32_t mode
@@ -37,4 +38,5 @@ cdef class Gate:
     cdef int32_t side_c(self, OrderTable table, int32_t instrument, int32_t side, int64_t position_lots, int64_t exposure_lots,
                         int32_t n, const int64_t* price_ticks, const int64_t* lots, double mark_usd, double index_usd) noexcept nogil
     cdef int64_t room_c(self, int32_t instrument, int32_t side, int64_t position_lots) noexcept nogil
+    cdef void reducing_c(self, int32_t instrument, bint reducing) noexcept nogil
     cdef int32_t verdict_c(self, int32_t code) noexcept nogil

@@ -38,6 +38,14 @@ cdef class Gate:
         """ACTIVE, REDUCING or HALTED."""
         self.mode = mode
 
+    cdef void reducing_c(self, int32_t instrument, bint reducing) noexcept nogil:
+        """Let one instrument only reduce its position, or trade as the mode allows again; its limits stay as they are."""
+        self.limits_[instrument].reducing = reducing
+
+    def set_reducing(self, int32_t instrument, bint reducing) -> None:
+        """Python twin of ``reducing_c``."""
+        self.reducing_c(instrument, reducing)
+
     cdef int32_t verdict_c(self, int32_t code) noexcept nogil:
         """Count a decision and return it."""
         if code == GATE_PASS:
@@ -52,7 +60,7 @@ cdef class Gate:
         cdef int64_t room = self.limits_[instrument].max_lots - side * position_lots
         if self.mode == MODE_HALTED:
             return 0
-        if self.mode == MODE_REDUCING:
+        if self.mode == MODE_REDUCING or self.limits_[instrument].reducing:
             # Both orders of one side trading must not flip the position.
             room = min(room, -side * position_lots)
         return room if room > 0 else 0
@@ -96,7 +104,7 @@ cdef class Gate:
             total += lots[i]
             if total > limits.max_lots - side * position_lots:
                 return self.verdict_c(GATE_WORST_CASE)
-        if self.mode == MODE_REDUCING and total > -side * position_lots:
+        if (self.mode == MODE_REDUCING or limits.reducing) and total > -side * position_lots:
             return self.verdict_c(GATE_MODE)
         return self.verdict_c(GATE_PASS)
 

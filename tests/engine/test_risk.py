@@ -71,3 +71,22 @@ def test_own_orders_never_meet() -> None:
 
 def test_an_instrument_without_limits_may_do_nothing() -> None:
     assert Gate(1).check(OrderTable(1), 0, 1, 0, 0, [60_000], [1], MARK, MARK) == "order size"
+
+
+def test_one_instrument_reduces_while_another_trades() -> None:
+    g, table = Gate(2), OrderTable(2)
+    for instrument in range(2):
+        g.set_limits(instrument, 100, 50, 0.02, 1.0)
+    g.set_reducing(0, True)
+    # Raising the limits again, as every reconnect does, ends nothing.
+    g.set_limits(0, 100, 50, 0.02, 1.0)
+
+    def at(instrument: int, side: int, resting: int, lots: int) -> str:
+        return g.check(table, instrument, side, 10, resting, [60_000], [lots], MARK, MARK)
+
+    assert at(0, 1, 0, 1) == "mode"
+    assert at(0, -1, 0, 10) == at(0, -1, 4, 6) == PASS
+    assert at(0, -1, 0, 11) == at(0, -1, 5, 6) == "mode"
+    assert at(1, 1, 0, 40) == PASS
+    g.set_reducing(0, False)
+    assert at(0, 1, 0, 40) == PASS
