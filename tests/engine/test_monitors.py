@@ -1,4 +1,4 @@
-"""Stop-loss, take-profit and losing round trips: an instrument only reduces, never flips, and quotes again after a pause."""
+"""Stop-loss, take-profit, losing round trips: an instrument reduces, never flips, and quotes again after a pause."""
 
 from dataclasses import replace
 from math import copysign, inf
