@@ -46,6 +46,7 @@ MODULES = [
     "engine.core.account",
     "engine.core.conduct",
     "engine.core.step",
+    "engine.sim.gate_trial",
     "engine.bench.harness",
     "engine.bench.allocations",
     "engine.bench.peer",
