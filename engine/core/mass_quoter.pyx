@@ -140,9 +140,9 @@ cdef class MassQuoter(Quoter):
                 continue
             order.request = request
             for i in range(n):
-                if (order.state == SLOT_LIVE and order.filled_lots == 0 and not kept[i]
+                if ((order.state == SLOT_LIVE or order.state == SLOT_PENDING) and order.filled_lots == 0 and not kept[i]
                         and order.price_ticks == self.side_ticks_[key][i] and order.lots == self.side_lots_[key][i]):
-                    # An identical level stays as it is; if it trades on the way there, it is put back whole.
+                    # An identical level stays as it is, reported or not; if it trades on the way there, it is put back whole.
                     order.doubled_until_ns = INT64_MAX
                     kept[i] = True
                     break
@@ -233,7 +233,11 @@ cdef class MassQuoter(Quoter):
                         if order.doubled_until_ns == INT64_MAX:
                             order.doubled_until_ns = now_ns + self.settle_ns
                         continue
-                    order.doubled_until_ns = 0
+                    if order.doubled_until_ns == INT64_MAX:
+                        # It was only to be kept, and is what the message before made it.
+                        order.doubled_until_ns = 0
+                        order.request = instrument.answered
+                        continue
                     if order.state == SLOT_PENDING:
                         self.table.close_c(index)
                         j -= 1

@@ -147,14 +147,17 @@ cdef class OrderTable:
         return -1
 
     cdef int32_t pending_at_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots) noexcept nogil:
-        """Oldest quote level in flight with exactly this price and size, or -1: a first report names neither request nor level."""
+        """Oldest quote level in flight with exactly this price and size, or -1: a first report names neither request nor level.
+
+        Reports come in the order of execution, and client order ids rise with every slot taken.
+        """
         cdef int32_t i, index, found = -1
         cdef Slot* slot
         for i in range(self.count_c(instrument, side)):
             index = self.at_c(instrument, side, i)
             slot = &self.slot_[index]
             if (slot.quote and slot.order_id_length == 0 and slot.price_ticks == price_ticks and slot.lots == lots
-                    and (found < 0 or slot.request < self.slot_[found].request)):
+                    and (found < 0 or slot.client_order_id < self.slot_[found].client_order_id)):
                 found = index
         return found
 
