@@ -25,6 +25,7 @@ MODULES = [
     "kernels.pool",
     "kernels.book",
     "kernels.histogram",
+    "kernels.histograms",
     "feed.symbols",
     "feed.members",
     "feed.decode",

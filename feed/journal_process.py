@@ -16,7 +16,8 @@ from typing import Any
 
 from feed.journal_writer import DAMAGED, RING_PREFIX, STATUS
 from feed.tap import SLOT_BYTES
-from kernels.ring import RingReader, RingWriter, sweep
+from kernels.ring import RingReader, RingWriter
+from kernels.segment import sweep
 
 RESTARTS_MAX = 5
 """Of the writer, in a minute: one that keeps dying will not come back by starting it again."""

@@ -18,7 +18,8 @@ import numpy as np
 from feed.journal import JournalDamaged
 from feed.journal_segments import SegmentWriter, retain
 from feed.tap import SLOT_BYTES, Joiner
-from kernels.ring import CLOSED, DIRECTORY, OVERRUN, RingReader, RingWriter
+from kernels.ring import CLOSED, OVERRUN, RingReader, RingWriter
+from kernels.segment import DIRECTORY
 
 RING_PREFIX = "quoter.journal"
 STATUS = np.dtype([("sequence", "u8"), ("slots", "u8"), ("lost", "u8"), ("error", "i8"), ("cut_bytes", "u8")])

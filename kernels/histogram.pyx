@@ -13,7 +13,8 @@ Layout, 8-byte words::
     1      largest value, ns
     2      values below 1 ns, counted here only
     3      values above RANGE_NS, counted here and in the last bucket
-    4..7   reserved, 0
+    4      sum of the values, ns, as a double (exact below 2^53 ns)
+    5..7   reserved, 0
     8..    BUCKETS counts
 """
 
@@ -29,11 +30,12 @@ cdef enum:
     MAX_WORD = 1
     BELOW_WORD = 2
     ABOVE_WORD = 3
+    SUM_WORD = 4
     HEADER_WORDS = 8
     BUCKETS = 3899                     # index of 100 s, plus one
     WORDS = HEADER_WORDS + BUCKETS
 
-cdef int64_t MAGIC = 0x31305453494851    # "QHIST01", little-endian
+cdef int64_t MAGIC = 0x32305453494851    # "QHIST02", little-endian
 cdef int64_t LIMIT_NS = 100_000_000_000
 
 RANGE_NS = LIMIT_NS
@@ -54,6 +56,11 @@ cdef inline int64_t lowest_of(int32_t bucket) noexcept nogil:
         return bucket
     cdef int32_t shift = (bucket >> SUB_BITS) - 1
     return <int64_t>((bucket & ((1 << SUB_BITS) - 1)) | (1 << SUB_BITS)) << shift
+
+
+cdef int64_t used_words_c(const int64_t* counts) noexcept nogil:
+    cdef int64_t largest = min(counts[MAX_WORD], LIMIT_NS)
+    return HEADER_WORDS + (bucket_of(largest) + 1 if largest > 0 else 0)
 
 
 cdef class Histogram:
@@ -86,8 +93,29 @@ cdef class Histogram:
             self.counts_[MAX_WORD] = value_ns
         if value_ns > LIMIT_NS:
             self.counts_[ABOVE_WORD] += 1
+            (<double*>self.counts_)[SUM_WORD] += value_ns - LIMIT_NS
             value_ns = LIMIT_NS
+        (<double*>self.counts_)[SUM_WORD] += value_ns
         self.counts_[HEADER_WORDS + bucket_of(value_ns)] += 1
+
+    cdef void hidden_c(self, int64_t value_ns, int64_t expected_ns) noexcept nogil:
+        cdef int64_t value = min(value_ns, LIMIT_NS)
+        cdef int64_t missing = value // expected_ns - 1 if value > 0 and expected_ns > 0 else 0
+        cdef int64_t low, high, first, last
+        cdef int32_t bucket
+        if missing < 1:
+            return
+        # Bucket by bucket: a long stall costs no more than the number of buckets.
+        for bucket in range(bucket_of(expected_ns), bucket_of(value) + 1):
+            low = lowest_of(bucket)
+            high = lowest_of(bucket + 1) - 1
+            last = min((value - low) // expected_ns, missing) if value >= low else 0
+            first = (value - high + expected_ns - 1) // expected_ns if value > high else 1
+            if last >= first:
+                self.counts_[HEADER_WORDS + bucket] += last - max(first, <int64_t>1) + 1
+        (<double*>self.counts_)[SUM_WORD] += missing * (<double>value - 0.5 * expected_ns * (missing + 1.0))
+        if value - expected_ns > self.counts_[MAX_WORD]:
+            self.counts_[MAX_WORD] = value - expected_ns
 
     def record(self, int64_t value_ns) -> None:
         """Count one value: below 1 ns only in ``below``, above ``RANGE_NS`` in the last bucket and in ``above``."""
@@ -97,24 +125,12 @@ cdef class Histogram:
         """Count a value and those that a stall this long kept from being measured (coordinated omission, G. Tene).
 
         Where one value every ``expected_interval_ns`` was to be seen, a value of n intervals hides others of n - 1,
-        n - 2 … 1 intervals. They are added bucket by bucket: a long stall costs no more than the number of buckets.
+        n - 2 … 1 intervals. They are added too.
         """
-        cdef int64_t value, missing, low, high, first, last
-        cdef int32_t bucket
         if expected_interval_ns < 1:
             raise ValueError(f"expected interval {expected_interval_ns} ns: give at least 1")
         self.record_c(value_ns)
-        value = min(value_ns, LIMIT_NS)
-        missing = value // expected_interval_ns - 1 if value > 0 else 0
-        if missing < 1:
-            return
-        for bucket in range(bucket_of(expected_interval_ns), bucket_of(value) + 1):
-            low = lowest_of(bucket)
-            high = lowest_of(bucket + 1) - 1
-            last = min((value - low) // expected_interval_ns, missing) if value >= low else 0
-            first = (value - high + expected_interval_ns - 1) // expected_interval_ns if value > high else 1
-            if last >= first:
-                self.counts_[HEADER_WORDS + bucket] += last - max(first, 1) + 1
+        self.hidden_c(value_ns, expected_interval_ns)
 
     @property
     def count(self) -> int:
@@ -141,18 +157,15 @@ cdef class Histogram:
         return self.counts_[ABOVE_WORD]
 
     @property
+    def sum(self) -> float:
+        """Sum of the values from 1 ns on, those beyond the range included; exact below 2^53 ns."""
+        return (<double*>self.counts_)[SUM_WORD]
+
+    @property
     def mean(self) -> float:
-        """Mean in ns, from the middles of the buckets (error at most 1/256); 0.0 when empty."""
-        cdef double total = 0.0
-        cdef double weight = 0.0
-        cdef int64_t n
-        cdef int32_t bucket
-        for bucket in range(BUCKETS):
-            n = self.counts_[HEADER_WORDS + bucket]
-            if n:
-                weight += n
-                total += n * 0.5 * (lowest_of(bucket) + lowest_of(bucket + 1) - 1)
-        return total / weight if weight > 0.0 else 0.0
+        """Mean of the values from 1 ns on; 0.0 when empty."""
+        total = self.count
+        return self.sum / total if total else 0.0
 
     def percentile(self, double p) -> int:
         """The value in ns that p percent of the values do not exceed: at most 1/128 above it; 0 when empty.
@@ -183,6 +196,7 @@ cdef class Histogram:
             self.counts_[HEADER_WORDS + bucket] += other.counts_[HEADER_WORDS + bucket]
         self.counts_[BELOW_WORD] += other.counts_[BELOW_WORD]
         self.counts_[ABOVE_WORD] += other.counts_[ABOVE_WORD]
+        (<double*>self.counts_)[SUM_WORD] += (<double*>other.counts_)[SUM_WORD]
         self.counts_[MAX_WORD] = max(self.counts_[MAX_WORD], other.counts_[MAX_WORD])
 
     def reset(self) -> None:
@@ -190,11 +204,12 @@ cdef class Histogram:
         memset(self.counts_ + 1, 0, (WORDS - 1) * sizeof(int64_t))
 
     def as_dict(self) -> dict[str, int]:
-        """``p50``, ``p99``, ``p999`` and ``max`` in ns, and ``n``, the number of values."""
+        """``p50``, ``p99``, ``p999``, ``max`` and ``mean`` (rounded) in ns, and ``n``, the number of values."""
         return {
             "p50": self.percentile(50.0),
             "p99": self.percentile(99.0),
             "p999": self.percentile(99.9),
             "max": self.max,
+            "mean": round(self.mean),
             "n": self.count,
         }

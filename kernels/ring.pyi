@@ -9,12 +9,7 @@ OK: int
 EMPTY: int
 OVERRUN: int
 CLOSED: int
-DIRECTORY: str
 CAPACITY_MAX: int
-SEGMENT_BYTES_MAX: int
-
-def segments(prefix: str, directory: str = ...) -> list[str]: ...
-def sweep(prefix: str, directory: str = ...) -> list[str]: ...
 
 class RingWriter:
     path: str

@@ -7,33 +7,16 @@ it is removed when the writer closes or exits, and after a crash by the next sta
 thread.
 """
 
-import fcntl
 import hashlib
-import mmap
 import os
-import re
-import weakref
 
 import numpy as np
 
 from libc.stdint cimport int64_t, uint64_t
 
-cdef extern from *:
-    """
-    #include <stdint.h>
-    static inline uint64_t ring_load_acquire(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-    static inline uint64_t ring_load_relaxed(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
-    static inline void ring_store_release(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-    static inline void ring_store_relaxed(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
-    static inline void ring_fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
-    static inline void ring_fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
-    """
-    uint64_t ring_load_acquire(const uint64_t*) noexcept nogil
-    uint64_t ring_load_relaxed(const uint64_t*) noexcept nogil
-    void ring_store_release(uint64_t*, uint64_t) noexcept nogil
-    void ring_store_relaxed(uint64_t*, uint64_t) noexcept nogil
-    void ring_fence_acquire() noexcept nogil
-    void ring_fence_release() noexcept nogil
+from kernels.fences cimport fence_acquire, fence_release, load_acquire, load_relaxed, store_relaxed, store_release
+
+from kernels.segment import DIRECTORY, attach, create, orphaned
 
 cdef enum:
     MAGIC_WORD = 0
@@ -54,12 +37,7 @@ OK = RING_OK
 EMPTY = RING_EMPTY
 OVERRUN = RING_OVERRUN
 CLOSED = RING_CLOSED
-DIRECTORY = "/dev/shm"
 CAPACITY_MAX = 1 << 24
-SEGMENT_BYTES_MAX = 1 << 32
-
-_PREFIX = re.compile(r"[a-z][a-z0-9._]{0,63}")
-_SEGMENT = re.compile(r"(?P<prefix>[a-z][a-z0-9._]{0,63})-(?P<pid>[0-9]+)-(?P<label>[a-z][a-z0-9._]{0,63})")
 
 
 def _dtype_of(record) -> np.dtype:
@@ -81,67 +59,6 @@ def _segment_bytes(int64_t capacity, int64_t record_bytes) -> int:
     return 8 * HEADER_WORDS + capacity * (8 + record_bytes)
 
 
-def _alive(pid) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _orphaned(fd, pid) -> bool:
-    """Whether the writer of an open segment is gone; its lock outlives a reused process id, but not its death."""
-    if not _alive(pid):
-        return True
-    if os.pread(fd, 8, 0) in (b"", bytes(8)):
-        return False    # another process is laying it out just now
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    fcntl.flock(fd, fcntl.LOCK_UN)
-    return True
-
-
-def segments(prefix, directory=DIRECTORY) -> list[str]:
-    """Names of the segments of a prefix, sorted; some may be left over from a crash."""
-    if not os.path.isdir(directory):
-        return []
-    found = (_SEGMENT.fullmatch(name) for name in os.listdir(directory))
-    return sorted(match[0] for match in found if match and match["prefix"] == prefix)
-
-
-def sweep(prefix, directory=DIRECTORY) -> list[str]:
-    """Remove segments of a prefix whose writers are dead; returns their names. For the start of an instance."""
-    removed = []
-    for name in segments(prefix, directory):
-        path = os.path.join(directory, name)
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)    # rule-ok: shared memory is a file
-        except FileNotFoundError:
-            continue    # another start swept it first
-        try:
-            if _orphaned(fd, int(_SEGMENT.fullmatch(name)["pid"])):
-                os.unlink(path)
-                removed.append(name)
-        finally:
-            os.close(fd)
-    return removed
-
-
-def _remove(path, fd, pid) -> None:
-    """Unlink a segment and let its lock go; a forked child has the object too, but not the right."""
-    if os.getpid() == pid:
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            return    # someone cleaned up; the name is free, which is all that is wanted
-        finally:
-            os.close(fd)
-
-
 cdef class RingWriter:
     """The writing end; creates the segment and removes it.
 
@@ -155,62 +72,43 @@ cdef class RingWriter:
         dtype = _dtype_of(record)
         if capacity < 2 or capacity > CAPACITY_MAX or capacity & (capacity - 1):
             raise ValueError(f"ring capacity {capacity}: give a power of two from 2 to {CAPACITY_MAX}")
-        if not _PREFIX.fullmatch(prefix) or not _PREFIX.fullmatch(label):
-            raise ValueError(f"ring name {prefix!r}, {label!r}: give a lower case letter, then digits, '.', '_' too")
         size = _segment_bytes(capacity, dtype.itemsize)
-        if size > SEGMENT_BYTES_MAX:
-            raise ValueError(f"a ring of {size} bytes is above the limit of {SEGMENT_BYTES_MAX}")
-        self.path = os.path.join(directory, f"{prefix}-{os.getpid()}-{label}")
+        self.path, self.memory_, self.finalizer_ = create(self, prefix, label, size, directory)
         self.record_bytes = dtype.itemsize
         self.capacity = capacity
         self.words_ = dtype.itemsize // 8
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(self.path, flags, 0o600)    # rule-ok: shared memory is a file
-        self.finalizer_ = weakref.finalize(self, _remove, self.path, fd, os.getpid())
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            try:
-                os.posix_fallocate(fd, 0, size)
-            except OSError as error:
-                raise OSError(error.errno, f"{size} bytes of shared memory for a ring: {error.strerror}", self.path)
-            self._lay_out(fd, size, _layout_of(dtype))
-        except BaseException:
-            self.finalizer_()
-            raise
+        self._lay_out(_layout_of(dtype))
 
-    def _lay_out(self, fd, size, layout) -> None:
-        cdef uint64_t[::1] words
-        # Populated, so that the first lap takes no page faults.
-        self.memory_ = mmap.mmap(fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE, mmap.PROT_READ | mmap.PROT_WRITE)
-        words = memoryview(self.memory_).cast("Q")
+    def _lay_out(self, layout) -> None:
+        cdef uint64_t[::1] words = memoryview(self.memory_).cast("Q")
         self.header_ = &words[0]
         self.header_[VERSION_WORD] = VERSION
         self.header_[RECORD_WORD] = <uint64_t>self.record_bytes
         self.header_[CAPACITY_WORD] = <uint64_t>self.capacity
         self.header_[LAYOUT_WORD] = layout
         self.header_[PID_WORD] = os.getpid()
-        ring_store_release(&self.header_[MAGIC_WORD], MAGIC)    # release: a reader that sees it sees the words above
+        store_release(&self.header_[MAGIC_WORD], MAGIC)    # release: a reader that sees it sees the words above
 
     cdef void* claim_c(self) noexcept nogil:
         cdef uint64_t index = self.next_ & <uint64_t>(self.capacity - 1)
         cdef uint64_t* slot = self.header_ + HEADER_WORDS + index * (1 + self.words_)
-        ring_store_relaxed(slot, 2 * self.next_ + 1)
-        ring_fence_release()    # the mark above is seen before any word of the record
+        store_relaxed(slot, 2 * self.next_ + 1)
+        fence_release()    # the mark above is seen before any word of the record
         return slot + 1
 
     cdef void commit_c(self) noexcept nogil:
         cdef uint64_t index = self.next_ & <uint64_t>(self.capacity - 1)
         cdef uint64_t* slot = self.header_ + HEADER_WORDS + index * (1 + self.words_)
         self.next_ += 1
-        ring_store_release(slot, 2 * self.next_)                            # release: the record is seen before it
-        ring_store_release(&self.header_[PUBLISHED_WORD], self.next_)       # release: the slot is ready before it
+        store_release(slot, 2 * self.next_)                            # release: the record is seen before it
+        store_release(&self.header_[PUBLISHED_WORD], self.next_)       # release: the slot is ready before it
 
     cdef void push_c(self, const void* record) noexcept nogil:
         cdef const uint64_t* source = <const uint64_t*>record
         cdef uint64_t* target = <uint64_t*>self.claim_c()
         cdef uint64_t i
         for i in range(self.words_):
-            ring_store_relaxed(target + i, source[i])
+            store_relaxed(target + i, source[i])
         self.commit_c()
 
     def push(self, records) -> int:
@@ -242,7 +140,7 @@ cdef class RingWriter:
     def close(self) -> None:
         """Tell readers that no more will come, and remove the name. Those attached keep what is there."""
         if os.getpid() == self.header_[PID_WORD]:    # a forked child has the object too, but is not the writer
-            ring_store_release(&self.header_[CLOSED_WORD], 1)    # release: every record is seen before it
+            store_release(&self.header_[CLOSED_WORD], 1)    # release: every record is seen before it
         self.finalizer_()
 
     def __enter__(self):
@@ -264,21 +162,14 @@ cdef class RingReader:
         cdef const uint64_t[::1] words
         self.fd_ = -1
         self.dtype_ = _dtype_of(record)
-        if not _SEGMENT.fullmatch(name):
-            raise ValueError(f"{name!r} is not the name of a ring")
-        self.path = os.path.join(directory, name)
-        self.fd_ = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)    # rule-ok: shared memory is a file
-        size = os.fstat(self.fd_).st_size
-        if size < 8 * HEADER_WORDS:
-            raise ValueError(f"ring {name}: not laid out yet; try again")
-        self.memory_ = mmap.mmap(self.fd_, size, mmap.MAP_SHARED, mmap.PROT_READ)
+        self.path, self.memory_, self.fd_ = attach(name, 8 * HEADER_WORDS, directory)
         words = memoryview(self.memory_).cast("Q")
         self.header_ = &words[0]
-        self._check(name, size)
+        self._check(name, len(self.memory_))
         self.record_bytes = self.dtype_.itemsize
         self.words_ = self.dtype_.itemsize // 8
         self.capacity = self.header_[CAPACITY_WORD]
-        self.position = ring_load_acquire(&self.header_[PUBLISHED_WORD])
+        self.position = load_acquire(&self.header_[PUBLISHED_WORD])
         if oldest:
             self.position -= min(self.position, <uint64_t>self.capacity)
 
@@ -287,7 +178,7 @@ cdef class RingReader:
             os.close(self.fd_)
 
     def _check(self, name, size) -> None:
-        if ring_load_acquire(&self.header_[MAGIC_WORD]) != MAGIC:
+        if load_acquire(&self.header_[MAGIC_WORD]) != MAGIC:
             raise ValueError(f"ring {name}: not laid out yet, or not a ring; try again")
         if self.header_[VERSION_WORD] != VERSION:
             raise ValueError(f"ring {name}: layout version {self.header_[VERSION_WORD]}, this program reads {VERSION}")
@@ -307,22 +198,22 @@ cdef class RingReader:
         cdef uint64_t* target = <uint64_t*>out
         cdef uint64_t i
         # Before the slot: the writer closes after its last record, so closed and then empty means done.
-        cdef bint closed = ring_load_acquire(&self.header_[CLOSED_WORD]) != 0
-        cdef uint64_t sequence = ring_load_acquire(slot)    # acquire: pairs with commit_c
+        cdef bint closed = load_acquire(&self.header_[CLOSED_WORD]) != 0
+        cdef uint64_t sequence = load_acquire(slot)    # acquire: pairs with commit_c
         if sequence < ready:
             return RING_CLOSED if closed else RING_EMPTY
         if sequence > ready:
             return RING_OVERRUN
         for i in range(self.words_):
-            target[i] = ring_load_relaxed(slot + 1 + i)
-        ring_fence_acquire()    # the words above are read before the sequence below
-        if ring_load_relaxed(slot) != ready:
+            target[i] = load_relaxed(slot + 1 + i)
+        fence_acquire()    # the words above are read before the sequence below
+        if load_relaxed(slot) != ready:
             return RING_OVERRUN
         self.position += 1
         return RING_OK
 
     cdef void skip_c(self) noexcept nogil:
-        cdef uint64_t published = ring_load_acquire(&self.header_[PUBLISHED_WORD])
+        cdef uint64_t published = load_acquire(&self.header_[PUBLISHED_WORD])
         # A quarter of a lap ahead of the oldest, or the writer would overrun this reader again at once.
         cdef uint64_t target = published - <uint64_t>(self.capacity - (self.capacity + 3) // 4)
         self.overruns += 1
@@ -339,7 +230,7 @@ cdef class RingReader:
         cdef int code = RING_EMPTY
         cdef int _try
         for _try in range(LATEST_TRIES):
-            published = ring_load_acquire(&self.header_[PUBLISHED_WORD])
+            published = load_acquire(&self.header_[PUBLISHED_WORD])
             if published == 0:
                 return RING_EMPTY
             self.position = published - 1
@@ -387,10 +278,10 @@ cdef class RingReader:
     @property
     def backlog(self) -> int:
         """Records pushed and not yet read here; more than ``capacity`` means that some are lost."""
-        return ring_load_acquire(&self.header_[PUBLISHED_WORD]) - self.position
+        return load_acquire(&self.header_[PUBLISHED_WORD]) - self.position
 
     def writer_alive(self) -> bool:
         """Whether the writer still runs and has not closed. After False, what is unread can be read to the end."""
-        if ring_load_acquire(&self.header_[CLOSED_WORD]):
+        if load_acquire(&self.header_[CLOSED_WORD]):
             return False
-        return not _orphaned(self.fd_, self.header_[PID_WORD])
+        return not orphaned(self.fd_, self.header_[PID_WORD])

@@ -11,7 +11,8 @@ import numpy as np
 
 from engine.live.plan import LivePlan
 from engine.live.supervisor import BEAT, HEART_PREFIX, STATUS, Orders, State
-from kernels.ring import RingReader, RingWriter, sweep
+from kernels.ring import RingReader, RingWriter
+from kernels.segment import sweep
 
 SILENCE_S = 2.0
 """Longest time without a heartbeat; the loop beats ten times a second."""

@@ -18,7 +18,7 @@ from feed.journal import Journal, Kind
 from feed.journal_process import JournalOptions, JournalProcess
 from feed.journal_writer import redacted
 from feed.tap import Tap
-from kernels import ring as rings
+from kernels import segment as rings
 
 
 def wait_for(done: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 
 from kernels import ring
-from kernels.ring import CLOSED, EMPTY, OK, OVERRUN, RingReader, RingWriter, segments, sweep
+from kernels.ring import CLOSED, EMPTY, OK, OVERRUN, RingReader, RingWriter
+from kernels.segment import segments, sweep
 from tests.shared import ROOT
 
 TICK = np.dtype([("number", "i8"), ("copies", "i8", (6,))])
@@ -118,9 +119,9 @@ def test_wrong_arguments_are_refused() -> None:
         with pytest.raises(ValueError, match="records of"):
             RingWriter(PREFIX, "wrong", 4, record)
     for name in ("../up", "", "UP", "a-b"):
-        with pytest.raises(ValueError, match="ring name"):
+        with pytest.raises(ValueError, match="segment name"):
             RingWriter(PREFIX, name, 4, 8)
-        with pytest.raises(ValueError, match="not the name of a ring"):
+        with pytest.raises(ValueError, match="not the name of a segment"):
             RingReader(name, 8)
     with pytest.raises(ValueError, match="limit"):
         RingWriter(PREFIX, "wrong", ring.CAPACITY_MAX, 4096)
