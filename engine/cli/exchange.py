@@ -44,6 +44,18 @@ Switches = TypeVar("Switches")
 )
 @click.option("--loop", is_flag=True, help="Begin the recording again at its end.")
 @click.option(
+    "--informed",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Seeded market: share of takers who know the coming price [default: 0.3].",
+)
+@click.option(
+    "--horizon",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="... and how far ahead [default: 45].",
+)
+@click.option(
     "--options", "switches", multiple=True, metavar="NAME=VALUE", help="A switch of the exchange; repeatable."
 )
 @click.option("--list-options", is_flag=True, help="Show every switch with its default, and end.")
@@ -111,13 +123,17 @@ def _typed(name: str, text: str, default: Any) -> Any:
 
 def _market(options: dict[str, Any]) -> "Market":
     if options["directory"] is not None:
+        for name in ("informed", "horizon"):
+            if options[name] is not None:
+                raise ValueError(f"--{name} is for the seeded market, and a recording is played")
         from feed.exchange.recorded import RecordedMarket, RecordedOptions
 
         return RecordedMarket(options["directory"], RecordedOptions(speed=options["speed"], loop=options["loop"]))
     from feed.exchange.listing import default_instruments
-    from feed.exchange.seeded import SeededMarket
+    from feed.exchange.seeded import SeededMarket, informed_options
 
-    return SeededMarket(default_instruments(time.time_ns()), options["seed"])
+    market = informed_options(options["informed"], options["horizon"])
+    return SeededMarket(default_instruments(time.time_ns()), options["seed"], market)
 
 
 def _tls(options: dict[str, Any]) -> "Tls | None":

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("engine.cli.resume", "Quote again after a halt; the account must be typed."),
     "replay": ("engine.cli.replay", "Drive the core by a recorded run: verify it, or explain an event."),
     "simulate": ("engine.cli.simulate", "Try to break the core in simulated time: seeds, faults, invariants."),
+    "compare": ("engine.cli.compare", "Two configurations on the same simulated markets: profit, markouts, inventory."),
     "bench": ("engine.cli.bench", "Measure latency and throughput on this machine."),
 }
 """Name of each command: the module that holds ``command``, and its line of help."""

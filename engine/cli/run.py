@@ -40,6 +40,8 @@ class Duration(click.ParamType[float]):
 
 PATH = click.Path(path_type=Path)
 SPEED = click.FloatRange(min=0, min_open=True)
+LOCAL_ONLY = ("market", "speed", "seed", "informed")
+"""Flags that are passed on to the local exchange."""
 COLLECTOR = click.Choice(get_args(Collector))
 
 
@@ -51,6 +53,9 @@ COLLECTOR = click.Choice(get_args(Collector))
 @click.option("--market", type=PATH, metavar="DIR", help="Local exchange: play recorded trades and quotes.")
 @click.option("--speed", type=SPEED, metavar="X", help="Local exchange: recorded time, times faster [default: 1].")
 @click.option("--seed", type=click.IntRange(min=0), help="Local exchange: seed of its market [default: 0].")
+@click.option(
+    "--informed", type=click.FloatRange(0, 1), metavar="SHARE", help="Local exchange: takers who know the coming price."
+)
 @click.option("--strategy", metavar="MODULE:FUNCTION", help="Quote with a function of your own instead.")
 @click.option("--cpu", type=click.IntRange(min=0), metavar="N", help="Pin to this processor.")
 @click.option("--spin", is_flag=True, help="Keep polling instead of sleeping: lower latency, one busy processor.")
@@ -121,7 +126,7 @@ def _run(result: Loaded, tuning: Tuning, seconds: float | None, options: dict[st
 
 def _local_only(options: dict[str, Any], network: str) -> list[Problem]:
     """Flags of the local exchange are refused where there is none of ours."""
-    given = [name for name in ("market", "speed", "seed") if options[name] is not None]
+    given = [name for name in LOCAL_ONLY if options[name] is not None]
     if network == "local" and options["url"] is None:
         return []
     return [
@@ -131,5 +136,5 @@ def _local_only(options: dict[str, Any], network: str) -> list[Problem]:
 
 
 def _exchange_arguments(options: dict[str, Any]) -> tuple[str, ...]:
-    given = ((name, options[name]) for name in ("market", "speed", "seed"))
+    given = ((name, options[name]) for name in LOCAL_ONLY)
     return tuple(part for name, value in given if value is not None for part in (f"--{name}", str(value)))

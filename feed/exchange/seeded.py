@@ -30,7 +30,7 @@ Times are epoch ns, given by the caller; single thread; driven by the exchange t
 import heapq
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from feed.exchange.crowd import DEFAULT_MAKERS, DEFAULT_TAKERS, Maker, MakerProfile, TakerOptions, Takers
@@ -66,6 +66,16 @@ class SeededOptions:
     premium_memory_s: float = 600.0
     arbitrage_bps: float = 3.0
     activity: float = 1.0
+
+
+def informed_options(share: float | None = None, horizon_s: float | None = None) -> SeededOptions:
+    """The default market with another share (0…1) of takers who know the price ``horizon_s`` seconds ahead; None leaves
+    the default. Neither changes the price path or when takers arrive and how far they reach, only their sides.
+    """
+    options = SeededOptions()
+    if share is not None:
+        options = replace(options, takers=replace(options.takers, informed_share=share))
+    return options if horizon_s is None else replace(options, horizon_s=horizon_s)
 
 
 class _Contract:
@@ -259,6 +269,7 @@ def _check(instruments: Sequence[Instrument], options: SeededOptions) -> None:
     positive = {
         "step_ns": options.step_ns,
         "index_ns": options.index_ns,
+        "horizon_s": options.horizon_s,
         "premium_memory_s": options.premium_memory_s,
         "activity": options.activity,
         "takers.rate_per_s": takers.rate_per_s,
