@@ -45,6 +45,7 @@ MODULES = [
     "engine.core.reports",
     "engine.core.risk",
     "engine.core.account",
+    "engine.core.changing",
     "engine.core.conduct",
     "engine.core.step",
     "engine.sim.gate_trial",

@@ -29,6 +29,8 @@ class Loaded:
 
     config: Config
     sources: Mapping[str, str]
+    given: tuple[Given, ...] = ()
+    """Every value that was given, each key once."""
 
 
 def load(
@@ -55,11 +57,19 @@ def load(
             layers.append(read())
         except ConfigRefused as refused:
             problems += refused.problems
-    config, sources, more = _validate(layers)
+    loaded, more = _validate(layers)
     problems += more
     if problems:
         raise ConfigRefused(problems)
-    return Loaded(config, MappingProxyType(sources))
+    return loaded
+
+
+def changed(loaded: Loaded, given: Iterable[Given]) -> Loaded:
+    """The same configuration with one more layer on top, validated whole. Raises ``ConfigRefused``."""
+    result, problems = _validate([loaded.given, list(given)])
+    if problems:
+        raise ConfigRefused(problems)
+    return result
 
 
 def load_process(config_file: Path | None = None, flags: Iterable[Given] = ()) -> Loaded:
@@ -74,7 +84,7 @@ def _env_file(path: Path | None) -> dict[str, str]:
     return parse_env_file(read_text(path, "the .env file"), str(path))
 
 
-def _validate(layers: Sequence[Sequence[Given]]) -> tuple[Config, dict[str, str], list[Problem]]:
+def _validate(layers: Sequence[Sequence[Given]]) -> tuple[Loaded, list[Problem]]:
     """Merge the layers, check every value by itself, then the values against each other."""
     keys = all_keys()
     problems: list[Problem] = []
@@ -94,11 +104,12 @@ def _validate(layers: Sequence[Sequence[Given]]) -> tuple[Config, dict[str, str]
     bad = _invalid(merged, keys)
     problems += bad.values()
     config = Config.model_validate(_tree({path: given.value for path, given in merged.items() if path not in bad}))
-    sources = {path: given.source for path, given in merged.items()}
     for problem in contradictions(config):
         if not bad.keys() & {problem.path, *problem.others}:
             problems.append(problem)
-    return config, sources, problems
+    sources = MappingProxyType({path: given.source for path, given in merged.items()})
+    values = tuple(Given(path, given.value, given.source) for path, given in merged.items())
+    return Loaded(config, sources, values), problems
 
 
 def _canonical(path: str) -> str:

@@ -17,6 +17,8 @@ directory, the environment, flags. In the environment a key is `QUOTER_` and its
 and contradictions are refused, all of them at once, before anything is sent. `quoter check` shows the values in
 effect, where each comes from, and what the fees leave.
 
+Keys marked R are read at the start only; `quoter set` and SIGHUP change the others while running.
+
 "Not given" means that the scale-free neighbour decides. A private key never stands here: `credentials` names a file
 that its owner alone can read, or an environment variable.
 """
@@ -37,7 +39,15 @@ def _value(value: Any) -> str:
 def _row(leaf: Key) -> str:
     mark = "" if leaf.used else " *(accepted, not used yet)*"
     name = leaf.path.rpartition(".")[2]
-    cells = (f"`{name}`", leaf.unit, f"`{_value(leaf.default)}`", leaf.allowed.replace("|", "\\|"), leaf.text + mark)
+    restart = "" if leaf.changeable or not leaf.used else "R"
+    cells = (
+        f"`{name}`",
+        restart,
+        leaf.unit,
+        f"`{_value(leaf.default)}`",
+        leaf.allowed.replace("|", "\\|"),
+        leaf.text + mark,
+    )
     return "| " + " | ".join(cells) + " |"
 
 
@@ -52,8 +62,8 @@ def lines() -> Iterator[str]:
                 "",
                 f"## `[{table}]`",
                 "",
-                "| key | unit | default | allowed | meaning |",
-                "|---|---|---|---|---|",
+                "| key | | unit | default | allowed | meaning |",
+                "|---|---|---|---|---|---|",
             )
         yield _row(leaf)
     yield from ("", "## Other names", "")

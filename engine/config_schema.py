@@ -312,13 +312,33 @@ NOT_YET_USED: tuple[str, ...] = (
 )
 """Keys that are accepted and validated, and that nothing reads yet; a name stands for its whole table."""
 
+CHANGEABLE: tuple[str, ...] = (
+    "trading_strategy.avellaneda",
+    "trading_strategy.execution.post_only",
+    "trading_strategy.execution.min_size",
+    "trading_strategy.execution.max_size",
+    "trading_strategy.execution.requote_ticks",
+    "trading_strategy.execution.requote_bps",
+    "trading_strategy.protection",
+    "trading_strategy.quote_timing",
+    "volatility",
+    "risk",
+    "trading_fees",
+    "connection.reply_timeout",
+    "connection.audit_interval",
+)
+"""Keys that a running quoter takes (``quoter set``, SIGHUP), or whole tables of them; others need a restart."""
+
 ALIASES: dict[str, str] = {"volatility_config": "volatility", "trading_strategy.volatility": "volatility"}
 """Other homes of a table, and its one home."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One leaf of the schema: dotted path, unit, default, allowed range as text, help, whether anything reads it."""
+    """One leaf of the schema: dotted path, unit, default, allowed range as text, help.
+
+    ``used``: anything reads it. ``changeable``: it may change while running.
+    """
 
     path: str
     unit: str
@@ -327,11 +347,21 @@ class Key:
     text: str
     used: bool
     optional: bool
+    changeable: bool
 
 
 def is_used(path: str) -> bool:
     """Whether the key at ``path`` changes anything today."""
-    return not any(path == name or path.startswith(name + ".") for name in NOT_YET_USED)
+    return not _named(path, NOT_YET_USED)
+
+
+def is_changeable(path: str) -> bool:
+    """Whether a running quoter takes another value of the key at ``path``."""
+    return is_used(path) and _named(path, CHANGEABLE)
+
+
+def _named(path: str, names: tuple[str, ...]) -> bool:
+    return any(path == name or path.startswith(name + ".") for name in names)
 
 
 def _limits(schema: dict[str, Any]) -> Iterator[str]:
@@ -380,6 +410,7 @@ def _leaves(model: type[Section], prefix: str) -> Iterator[Key]:
             info.description or "",
             is_used(path),
             info.default is None,
+            is_changeable(path),
         )
 
 

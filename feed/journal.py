@@ -38,7 +38,7 @@ _SEGMENT_NAME = re.compile(r"(\d{6})\.journal(\.gz)?")
 
 
 class Kind(IntEnum):
-    """What a record holds; 0 to 5 are the acts of ``engine.sim.tape``."""
+    """What a record holds; 0 to 5 and CONFIG are the acts of ``engine.sim.tape``."""
 
     MESSAGE = 0
     CONNECTED = 1
@@ -58,6 +58,8 @@ class Kind(IntEnum):
     """Plan and build, JSON; always the first record."""
     END = 11
     """The run ended in order; always the last record. Data: why."""
+    CONFIG = 12
+    """Another plan was taken while running; data as of START."""
 
 
 class JournalDamaged(ValueError):

@@ -8,35 +8,20 @@ random.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
-
-import ujson
 
 from feed import session_events as events
 from feed.messages import Notification, Reply, SystemEvent
 from feed.session_plan import SNAPSHOT_CHANNELS, SessionPlan
+from feed.session_requests import FIRST_HOT_ID, NEVER_NS, Pending, Requests
 from feed.session_results import Unexpected, json_number, mark_price_usd, member, message_rate, positions_e8, rows
 from feed.session_table import AFTER_SET_UP, TABLE, State, Trigger
 from feed.venue import RECONNECT_EVENT, Action, ErrorCode, Method, action
 
-FIRST_HOT_ID = 1_000_000_000
-"""Request ids from here on belong to the sender of orders; a session uses 1 up to the one before."""
-NEVER_NS = 2**63 - 1
-
 
 class SessionError(RuntimeError):
     """The owner asked for something that this state does not allow."""
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A request under way: its method, what its answer is about, and its own deadline if it is no step of set-up."""
-
-    method: str
-    argument: Any
-    deadline_ns: int
 
 
 class Session:
@@ -48,15 +33,13 @@ class Session:
         self.generation = 0
         self.is_fatal = False
         self.stray_replies = 0
-        self._next_id = 1
         self._login_failures = 0
         self._deadline_ns = NEVER_NS
-        self._pending: dict[int, _Pending] = {}
+        self._pending = Requests()
         self._snapshots: set[str] = set()
         self._subscribed = False
         self._prices: dict[str, float] = {}
         self._protection: dict[str, tuple[int, int]] = dict(plan.protection)
-        self._requests: list[bytes] = []
         self._events: list[events.Event] = []
         self._enter: dict[State, Callable[[int], None]] = {
             State.LOGIN: lambda now_ns: None,
@@ -74,7 +57,7 @@ class Session:
             State.PUBLIC: lambda now_ns: self._subscribe(Method.PUBLIC_SUBSCRIBE, plan.channels_public),
             State.SYNCING: self._enter_syncing,
         }
-        self._results: dict[str, Callable[[_Pending, Any], None]] = {
+        self._results: dict[str, Callable[[Pending, Any], None]] = {
             Method.LOGIN: self._on_login,
             Method.SYSTEM_INFO: self._on_system_info,
             Method.SET_CANCEL_ON_DISCONNECT: self._on_cancel_on_disconnect,
@@ -108,17 +91,16 @@ class Session:
     @property
     def wants_token(self) -> bool:
         """Does the session wait for ``provide_token``?"""
-        return self.state is State.LOGIN and not self._pending
+        return self.state is State.LOGIN and not self._pending.waiting
 
     @property
     def deadline_ns(self) -> int:
         """When ``poll`` must be called at the latest; ``NEVER_NS`` when nothing is awaited."""
-        return min([self._deadline_ns, *(pending.deadline_ns for pending in self._pending.values())])
+        return min(self._deadline_ns, self._pending.deadline_ns)
 
     def take_requests(self) -> list[bytes]:
         """The requests to write now, in order. They are not given twice."""
-        requests, self._requests = self._requests, []
-        return requests
+        return self._pending.take()
 
     def take_events(self) -> list[events.Event]:
         """What has happened since the last call, in order."""
@@ -166,13 +148,19 @@ class Session:
 
         Raises ValueError for an amount that the venue would refuse.
         """
+        waiting = self.state is State.PROTECTION and not self._protection
+        self.change_protection(protection)
+        if waiting:
+            self._enter_protection(now_ns)
+
+    def change_protection(self, protection: Mapping[str, tuple[int, int]]) -> bool:
+        """Other amounts for ``rearm`` and for set-ups to come; whether they differ. Raises ValueError as above."""
         for product, (trade_e8, quote_e8) in protection.items():
             if not 0 < trade_e8 <= quote_e8:
                 raise ValueError(f"protection of {product}: trade amount {trade_e8} must be in (0, {quote_e8}]")
-        waiting = self.state is State.PROTECTION and not self._protection
+        differs = self._protection != dict(protection)
         self._protection = dict(protection)
-        if waiting:
-            self._enter_protection(now_ns)
+        return differs
 
     def on_snapshot(self, channel: str, now_ns: int) -> None:
         """The first state of a private channel has arrived (before or after the reply to its subscription)."""
@@ -204,8 +192,8 @@ class Session:
 
     def poll(self, now_ns: int) -> None:
         """Time has passed: fail what was not answered by its deadline."""
-        for request_id in [key for key, pending in self._pending.items() if pending.deadline_ns <= now_ns]:
-            pending = self._pending.pop(request_id, None)
+        for request_id in self._pending.overdue(now_ns):
+            pending = self._pending.close(request_id)
             if pending is not None:
                 self._unanswered(pending, request_id, "no answer in time")
         if now_ns < self._deadline_ns:
@@ -218,7 +206,7 @@ class Session:
         elif self.wants_token:
             self._fail("no login token was provided in time")
         else:
-            waiting = {pending.method for pending in self._pending.values()} or self._missing_snapshots()
+            waiting = self._pending.methods or self._missing_snapshots()
             self._fail(f"nothing came in time from {', '.join(sorted(waiting))}")
 
     # -- requests after set-up -----------------------------------------------------------------------------------------
@@ -264,7 +252,7 @@ class Session:
 
     def _finish_step(self, now_ns: int) -> None:
         """Go on if every request of this step is answered, and what else it waits for is there."""
-        if self._pending or self.state is State.FAILED:
+        if self._pending.waiting or self.state is State.FAILED:
             return
         if self.state is State.PROTECTION and not self._protection:
             return
@@ -289,21 +277,13 @@ class Session:
 
     def _clear(self) -> None:
         self._pending.clear()
-        self._requests.clear()
         self._deadline_ns = NEVER_NS
 
     def _step(self, method: str, params: dict[str, Any], argument: Any = None) -> None:
         self._send(method, params, argument, NEVER_NS)
 
     def _send(self, method: str, params: dict[str, Any], argument: Any, deadline_ns: int) -> int:
-        request_id = self._next_id
-        self._next_id = request_id + 1 if request_id + 1 < FIRST_HOT_ID else 1
-        text = ujson.dumps(
-            {"method": method, "params": params, "id": request_id}, allow_nan=False, escape_forward_slashes=False
-        )
-        self._pending[request_id] = _Pending(method, argument, deadline_ns)
-        self._requests.append(text.encode())
-        return request_id
+        return self._pending.open(method, params, argument, deadline_ns)
 
     # -- entering a step -----------------------------------------------------------------------------------------------
 
@@ -336,11 +316,11 @@ class Session:
         request_id = reply.id
         if type(request_id) is not int or not 0 < request_id < FIRST_HOT_ID:
             return False
-        pending = self._pending.pop(request_id, None)
+        pending = self._pending.close(request_id)
         if pending is None:
             self.stray_replies += 1
             return True
-        side = pending.deadline_ns != NEVER_NS
+        side = not pending.is_step
         if reply.error is not None:
             if side:
                 self._side_error(pending, request_id, reply.error.code, reply.error.message)
@@ -358,7 +338,7 @@ class Session:
             self._finish_step(now_ns)
         return True
 
-    def _step_error(self, pending: _Pending, code: int, message: str) -> None:
+    def _step_error(self, pending: Pending, code: int, message: str) -> None:
         fatal = action(code) is Action.HALT and code != ErrorCode.API_CONNECTION_LIMIT_REACHED
         if pending.method == Method.LOGIN and code == ErrorCode.AUTHENTICATION_FAILED:
             # More attempts would lock the key out.
@@ -366,7 +346,7 @@ class Session:
             fatal = self._login_failures >= self.plan.login_attempts
         self._fail(f"{pending.method} was refused: {message} (error {code})", fatal=fatal)
 
-    def _side_error(self, pending: _Pending, request_id: int, code: int, message: str) -> None:
+    def _side_error(self, pending: Pending, request_id: int, code: int, message: str) -> None:
         if pending.method == Method.SET_MM_PROTECTION:
             self._events.append(events.ArmingFailed(pending.argument, code, message))
         elif pending.argument is None:
@@ -374,7 +354,7 @@ class Session:
         else:
             self._fail(f"{pending.method} was refused: {message} (error {code})")
 
-    def _side_result(self, pending: _Pending, request_id: int, result: Any, now_ns: int) -> None:
+    def _side_result(self, pending: Pending, request_id: int, result: Any, now_ns: int) -> None:
         if pending.argument is None:
             self._events.append(events.Answer(request_id, result, 0, ""))
         elif pending.method == Method.UNSUBSCRIBE:
@@ -385,7 +365,7 @@ class Session:
             if pending.method == Method.PUBLIC_SUBSCRIBE and self.state is not State.FAILED:
                 self._events.append(events.Resubscribed(pending.argument))
 
-    def _unanswered(self, pending: _Pending, request_id: int, message: str) -> None:
+    def _unanswered(self, pending: Pending, request_id: int, message: str) -> None:
         if pending.method == Method.SET_MM_PROTECTION:
             self._events.append(events.ArmingFailed(pending.argument, 0, message))
         elif pending.argument is None:
@@ -394,13 +374,11 @@ class Session:
             self._fail(f"{message} to {pending.method}")
 
     def _lose_side_requests(self, message: str) -> None:
-        for request_id, pending in self._pending.items():
-            if pending.deadline_ns != NEVER_NS and (
-                pending.argument is None or pending.method == Method.SET_MM_PROTECTION
-            ):
+        for request_id, pending in self._pending.under_way():
+            if not pending.is_step and (pending.argument is None or pending.method == Method.SET_MM_PROTECTION):
                 self._unanswered(pending, request_id, message)
 
-    def _on_login(self, pending: _Pending, result: Any) -> None:
+    def _on_login(self, pending: Pending, result: Any) -> None:
         account = member(result, "account_number")
         if self.plan.account is not None and account != self.plan.account:
             self._fail(f"logged in to account {account}, not to {self.plan.account}", fatal=True)
@@ -408,29 +386,29 @@ class Session:
         self._login_failures = 0
         self._events.append(events.LoggedIn(account))
 
-    def _on_system_info(self, pending: _Pending, result: Any) -> None:
+    def _on_system_info(self, pending: Pending, result: Any) -> None:
         environment = member(result, "environment")
         if self.plan.environment is not None and environment != self.plan.environment:
             self._fail(f"this is the {environment} environment, not {self.plan.environment}", fatal=True)
 
-    def _on_cancel_on_disconnect(self, pending: _Pending, result: Any) -> None:
+    def _on_cancel_on_disconnect(self, pending: Pending, result: Any) -> None:
         self._events.append(events.MessageRate(message_rate(result)))
 
-    def _on_subscribed(self, pending: _Pending, result: Any) -> None:
+    def _on_subscribed(self, pending: Pending, result: Any) -> None:
         joined = rows(result, "channels")
         refused = [channel for channel in pending.argument if channel not in joined]
         if refused:
             self._fail(f"{pending.method} left out {', '.join(refused)}")
 
-    def _on_open_orders(self, pending: _Pending, result: Any) -> None:
+    def _on_open_orders(self, pending: Pending, result: Any) -> None:
         orders = rows(result, "orders")
         if orders:
             self._events.append(events.LeftoverOrders(orders))
 
-    def _on_portfolio(self, pending: _Pending, result: Any) -> None:
+    def _on_portfolio(self, pending: Pending, result: Any) -> None:
         self._events.append(events.PositionsOfRecord(positions_e8(result)))
 
-    def _on_instruments(self, pending: _Pending, result: Any) -> None:
+    def _on_instruments(self, pending: Pending, result: Any) -> None:
         instruments = rows(result, "instruments")
         names = [member(row, "instrument_name") for row in instruments]
         for wanted in self.plan.instruments:
@@ -440,10 +418,10 @@ class Session:
                 return
         self._events.append(events.InstrumentsKnown(instruments))
 
-    def _on_ticker(self, pending: _Pending, result: Any) -> None:
+    def _on_ticker(self, pending: Pending, result: Any) -> None:
         self._prices[pending.argument] = mark_price_usd(result)
         if len(self._prices) == len(self.plan.instruments):
             self._events.append(events.PricesKnown(dict(self._prices)))
 
-    def _on_armed(self, pending: _Pending, result: Any) -> None:
+    def _on_armed(self, pending: Pending, result: Any) -> None:
         self._events.append(events.Armed(pending.argument))

@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "selftest": ("engine.cli.selftest", "Compare the compiled kernels with published numbers."),
     "halt": ("engine.cli.halt", "Cancel everything and stay halted, from another terminal."),
     "resume": ("engine.cli.resume", "Quote again after a halt; the account must be typed."),
+    "set": ("engine.cli.set", "Change keys of a running quoter, from another terminal."),
     "replay": ("engine.cli.replay", "Drive the core by a recorded run: verify it, or explain an event."),
     "simulate": ("engine.cli.simulate", "Try to break the core in simulated time: seeds, faults, invariants."),
     "compare": ("engine.cli.compare", "Two configurations on the same simulated markets: profit, markouts, inventory."),

@@ -9,8 +9,8 @@ import click
 
 from engine.cli.exits import OK, REFUSED, TEXT
 from engine.cli.interrupt import INTERRUPT
-from engine.cli.options import configuration, loaded, print_json, refuse
-from engine.config import Loaded
+from engine.cli.options import configuration, flags, loaded, print_json, refuse
+from engine.config import Loaded, load_process
 from engine.config_errors import ConfigRefused, Problem
 from engine.config_fees import all_fee_arithmetic
 from engine.live.host import kernel_cache
@@ -72,7 +72,8 @@ def command(as_json: bool, seconds: float | None, **options: Any) -> None:
     """Quote until Ctrl-C or for a time.
 
     Ctrl-C once: every order is cancelled, the venue is asked whether any is left, and a summary is printed. Twice: the
-    connection is dropped at once and the venue's cancel-on-disconnect takes the orders out.
+    connection is dropped at once and the venue's cancel-on-disconnect takes the orders out. SIGHUP reads the
+    configuration again (`quoter set` changes single keys); a closed terminal stops.
     """
     result = loaded(options, as_json)
     tuning = Tuning(options["cpu"], options["spin"], options["realtime"], options["lock_memory"], options["collector"])
@@ -112,7 +113,14 @@ def _run(result: Loaded, tuning: Tuning, seconds: float | None, options: dict[st
             if supervised is None:
                 supervised = network_of(result.config) != "local"
             told = RunOptions(
-                seconds, options["url"], exchange, tuning, options["strategy"], INTERRUPT.check, supervised
+                seconds,
+                options["url"],
+                exchange,
+                tuning,
+                options["strategy"],
+                INTERRUPT.check,
+                supervised,
+                lambda: load_process(options["config_file"], flags(options)),
             )
             return run(result, told, line)
         except ConfigRefused as refused:

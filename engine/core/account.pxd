@@ -22,6 +22,7 @@ cdef class Account(MessageHandler):
     cdef readonly bint stopped
     cdef readonly int64_t orders_left   # as the venue last told while stopping; -1: not told
     cdef readonly int64_t leftover_orders
+    cdef dict _prices                   # mark by instrument name, what limits in USD are turned into lots with on this connection
     cdef dict _positions                # of record, by instrument name, until the grids are known
     cdef dict _reported                 # the same as the channel told it on this connection
     cdef uint64_t _position_query       # id of the question for them, 0: none is under way

@@ -52,23 +52,31 @@ cdef class Account(MessageHandler):
     def _take_prices(self, prices, int64_t now_ns) -> None:
         """Turn limits given in USD into lots, adopt the positions of record, and say how much protection to arm."""
         cdef Instrument instrument
+        self._prices = dict(prices)
+        protection = self._limit_lots()
+        for instrument in self.instruments:
+            self._adopt_position(instrument, self._prices[instrument.name.decode()])
+        self.session.set_protection(protection, now_ns)
+
+    def _limit_lots(self) -> dict:
+        """Set the gate's limits in lots at the prices of this connection; protection in 1e-8 contracts, by product."""
+        cdef Instrument instrument
         limits = self.plan.limits
         protection = {}
         for instrument in self.instruments:
-            price = prices[instrument.name.decode()]
+            price = self._prices[instrument.name.decode()]
             lot = instrument.settings.lot_contracts
             max_position = min(limits.max_position, limits.max_position_usd / price, limits.max_notional_usd / price)
             max_order = min(limits.max_order, limits.max_order_usd / price)
             instrument.settings.max_position = max_position
             self.gate.set_limits(instrument.index, int(max_position / lot), int(min(max_order, max_position) / lot),
                                  limits.collar_bps * 1e-4, instrument.settings.tick_usd)
-            self._adopt_position(instrument, price)
             trade, quote = protection.get(instrument.product, (0, 0))
             quote = max(quote, int(min(max_order, max_position) / lot) * instrument.lot_e8)
             lots = int(self.plan.protection[0] * self._side_contracts(instrument, price) / lot)
             trade = max(trade, lots * instrument.lot_e8, instrument.lot_e8)
             protection[instrument.product] = (min(trade, quote), quote)
-        self.session.set_protection(protection, now_ns)
+        return protection
 
     def _side_contracts(self, Instrument instrument, double price) -> float:
         """Contracts of one full side of the ladder."""

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from engine.core.account cimport Account
+from engine.core.changing cimport Changing
 from engine.core.instrument cimport Instrument
 from engine.core.orders cimport OrderTable
 from engine.core.quoter cimport Quoter
@@ -13,14 +13,11 @@ from feed.decode cimport Decoder
 from feed.encode cimport Encoder
 from feed.outbox cimport Outbox
 
-cdef class Conduct(Account):
+cdef class Conduct(Changing):
     cdef readonly Decoder decoder
     cdef readonly Outbox outbox
     cdef readonly RequestRing requests
     cdef Encoder encoder
-    cdef int64_t data_stale_ns
-    cdef int64_t reply_ns
-    cdef int64_t audit_ns
     cdef int64_t now_ns                 # of the last event: never decreases
     cdef int64_t resync_after_ns
     cdef double equity_peak_usd

@@ -1,6 +1,6 @@
 from typing import Any
 
-from engine.core.account import Account
+from engine.core.changing import Changing
 from engine.core.instrument import Instrument
 from engine.core.orders import OrderTable
 from engine.core.plan import CorePlan
@@ -17,7 +17,7 @@ from kernels.compiled import Addresses
 
 def session_plan(plan: CorePlan) -> SessionPlan: ...
 
-class Conduct(Account):
+class Conduct(Changing):
     plan: CorePlan
     session: Session
     decoder: Decoder

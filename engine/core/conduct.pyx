@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 import ujson
 
-from engine.core.account cimport Account
+from engine.core.changing cimport Changing
 from engine.core.instrument cimport Instrument
 from engine.core.mass_quoter cimport MassQuoter
 from engine.core.order_quoter cimport OrderQuoter
@@ -55,7 +55,7 @@ def session_plan(plan) -> SessionPlan:
     )
 
 
-cdef class Conduct(Account):
+cdef class Conduct(Changing):
     """The part of the core that lives as long as the process: one connection after another, and the operator's acts."""
 
     def __init__(self, plan, addresses):
@@ -72,11 +72,10 @@ cdef class Conduct(Account):
         self.quoter = kind(plan, self.instruments, self.table, self.gate, self.requests, self.encoder, self.outbox, addresses)
         self.reports = Reports(plan, self.instruments, self.table, self.requests, self.quoter, self.outbox, addresses)
         self.session = Session(session_plan(plan))
-        self.data_stale_ns = plan.timing.data_stale_ns
-        self.reply_ns = plan.timing.reply_ns
-        self.audit_ns = plan.timing.audit_ns
+        self._take_times()
         self.equity_peak_usd = -INFINITY
         self.orders_left = -1
+        self._prices = {}
         self._positions = {}
         self._reported = {}
         self._rearm_after = {}
@@ -132,6 +131,8 @@ cdef class Conduct(Account):
         self.table.doubt_all_c()
         self._rearm_after.clear()
         self._reported.clear()
+        self._prices.clear()
+        self.protect_late = False
         self._position_query = 0
         self.stop_deadline_ns = 0
         self.stop_tries = 0
@@ -225,6 +226,7 @@ cdef class Conduct(Account):
         for instrument in self.instruments:
             instrument.armed = instrument.armed or not self.quoter.mass
             instrument.dirty = True
+        self._protect_again(now_ns)
 
     cdef int _check_drawdown(self, int64_t now_ns) except -1:
         """Fall of equity from its peak, realised and unrealised, net of fees and funding."""

@@ -28,6 +28,7 @@ cdef enum Breach:                # why an instrument only reduces; 0: it does no
     BREACH_STOP_LOSS = 1
     BREACH_TAKE_PROFIT = 2
     BREACH_LOSSES = 3
+    BREACH_POSITION = 4          # the position itself is over its limit
 
 cdef class Instrument:
     cdef readonly int32_t index
@@ -65,6 +66,7 @@ cdef class Instrument:
     cdef readonly int64_t breaches         # so far
     cdef readonly int32_t losses           # losing round trips in a row
     cdef bint armed                        # market-maker protection stands (always, when quoting by orders)
+    cdef bint shrunk                       # limits were made smaller: what rests may exceed them, and then goes first
     cdef bint doubtful                     # an order's fate is unknown: cleared up before anything new is quoted
     cdef uint64_t in_flight                # id of the mass quote in flight, 0: none
     cdef uint64_t answered                 # id of the last mass quote that the venue answered

@@ -21,7 +21,7 @@ PULLS = {
     PULL_MODE: "mode", PULL_UNPROTECTED: "protection not armed", PULL_UNKNOWN_ORDERS: "orders of unknown fate", PULL_COOLDOWN: "cool-down",
     PULL_LIMIT: "limit",
 }
-BREACHES = {BREACH_STOP_LOSS: "stop loss", BREACH_TAKE_PROFIT: "take profit", BREACH_LOSSES: "losses"}
+BREACHES = {BREACH_STOP_LOSS: "stop loss", BREACH_TAKE_PROFIT: "take profit", BREACH_LOSSES: "losses", BREACH_POSITION: "position limit"}
 
 cdef enum:
     SETTLEMENT_S = 28800         # daily settlement 08:00 UTC: funding_mark starts again from zero (protocol section 11)
@@ -60,6 +60,32 @@ cdef class Instrument:
         self.settings.lot_contracts = lot_e8 / 1e8
         self.settings.min_lots = min_lots
         self.model.resolved_at_usd = 0.0
+
+    def take_settings(self, settings, volatility) -> None:
+        """Take changed records of the plan; what the venue told of the instrument and the estimate of volatility stay.
+
+        A window of another length begins the estimate anew.
+        """
+        cdef Settings known = self.settings
+        cdef Volatility asked
+        cdef const unsigned char[::1] raw = np.ascontiguousarray(settings).view(np.uint8).reshape(-1)
+        memcpy(&self.settings, &raw[0], sizeof(Settings))
+        self.settings.tick_usd = known.tick_usd
+        self.settings.lot_contracts = known.lot_contracts
+        self.settings.min_lots = known.min_lots
+        raw = np.ascontiguousarray(volatility).view(np.uint8).reshape(-1)
+        memcpy(&asked, &raw[0], sizeof(Volatility))
+        if asked.window != self.volatility.window:
+            self.volatility = asked
+        else:
+            self.volatility.default_rate = asked.default_rate
+            self.volatility.floor_rate = asked.floor_rate
+            self.volatility.ceiling_rate = asked.ceiling_rate
+            self.volatility.ewma_span = asked.ewma_span
+            self.volatility.min_samples = asked.min_samples
+            self.volatility.min_interval_ns = asked.min_interval_ns
+        self.model.resolved_at_usd = 0.0
+        self.dirty = True
 
     def unsync(self) -> None:
         """Forget the book and the references: a new connection begins with none."""

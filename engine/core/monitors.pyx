@@ -1,6 +1,8 @@
-"""Stop-loss, take-profit and losing round trips: on a breach the instrument only reduces, until it is flat and has cooled down.
+"""Limits that act on a position: on a breach the instrument only reduces, until it is flat or back and has cooled down.
 
-The measure of the first two is the return of the open position: unrealised profit less the fee of closing it, over what it cost.
+Stop-loss, take-profit, losing round trips, and a position above its own limit (which was made smaller, or somebody else trades
+on the account). The measure of the first two is the return of the open position: unrealised profit less the fee of closing it,
+over what it cost.
 A breach is a latch of the process, not of the connection: a reconnect neither ends nor repeats it. It ends once there has been
 nothing left to reduce for the whole cool-down, or once the measure has been back under ``recovery`` times its limit for as long.
 """
@@ -9,7 +11,9 @@ from libc.math cimport NAN, fabs, isfinite
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 
-from engine.core.instrument cimport BREACH_LOSSES, BREACH_NONE, BREACH_STOP_LOSS, BREACH_TAKE_PROFIT, Instrument
+from engine.core.instrument cimport (
+    BREACH_LOSSES, BREACH_NONE, BREACH_POSITION, BREACH_STOP_LOSS, BREACH_TAKE_PROFIT, Instrument,
+)
 from engine.core.risk cimport Gate
 
 
@@ -21,6 +25,10 @@ cdef class Monitors:
         if not self.watch_:
             raise MemoryError("monitors")
         self.gate = gate
+        self.take_limits(limits, closing_rate)
+
+    def take_limits(self, limits, double closing_rate) -> None:
+        """Judge by these limits from now on; a breach that has begun ends by them too."""
         self.closing_rate = closing_rate
         self.stop_loss = limits.stop_loss
         self.take_profit = limits.take_profit
@@ -48,6 +56,9 @@ cdef class Monitors:
         if instrument.breach == BREACH_NONE:
             if not instrument.reducible_c():
                 return
+            if not self.gate.allows_c(instrument.index, instrument.position.lots):
+                self.begin_c(instrument, BREACH_POSITION)
+                return
             value = self.return_c(instrument)
             if value <= -self.stop_loss:
                 self.begin_c(instrument, BREACH_STOP_LOSS)
@@ -67,6 +78,8 @@ cdef class Monitors:
         """Whether the cause of the breach is over: nothing left to reduce, or the measure well inside its limit again."""
         if not instrument.reducible_c():
             return True
+        if instrument.breach == BREACH_POSITION:
+            return self.gate.allows_c(instrument.index, instrument.position.lots)
         if instrument.breach == BREACH_STOP_LOSS:
             return self.return_c(instrument) > -self.stop_loss * self.recovery
         if instrument.breach == BREACH_TAKE_PROFIT:

@@ -4,7 +4,7 @@ The plan is data: no paths, no secrets, no defaults hidden elsewhere. Its values
 (``engine.config``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 from typing import Literal
 
@@ -88,3 +88,37 @@ class CorePlan:
     protection: tuple[float, float]
     environment: str | None
     account: str | None
+
+
+CHANGEABLE = frozenset(
+    (
+        "settings",
+        "volatility",
+        "limits",
+        "timing",
+        "requote_ticks",
+        "requote_bps",
+        "maker_fee_rate",
+        "taker_fee_rate",
+        "protection",
+    )
+)
+"""Members of ``CorePlan`` that a running core takes; of ``timing`` all but cancel-on-disconnect."""
+
+
+def needs_restart(old: CorePlan, new: CorePlan) -> tuple[str, ...]:
+    """Names of the members that differ and that a running core cannot take."""
+    names = [
+        item.name
+        for item in fields(CorePlan)
+        if item.name not in CHANGEABLE and not _same(getattr(old, item.name), getattr(new, item.name))
+    ]
+    if old.timing.cancel_on_disconnect_s != new.timing.cancel_on_disconnect_s:
+        names.append("cancel_on_disconnect_s")
+    return tuple(names)
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    return a == b

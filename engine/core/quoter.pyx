@@ -35,12 +35,20 @@ cdef class Quoter:
         self.volatility = <volatility_fn><size_t>addresses.volatility
         self.mass = plan.mode == "mass_quote"
         self.label = plan.label.encode("ascii")
+        self._take_numbers(plan)
+        self.revisit_ns = INT64_MAX
+
+    def take_plan(self, plan) -> None:
+        """Quote by the changeable part of another plan from now on."""
+        self._take_numbers(plan)
+        self.monitors.take_limits(plan.limits, plan.maker_fee_rate)
+
+    def _take_numbers(self, plan) -> None:
         self.requote_ticks = plan.requote_ticks
         self.requote_bps = plan.requote_bps
         self.min_interval_ns = plan.timing.min_interval_ns
         self.max_lifetime_ns = plan.timing.max_lifetime_ns
         self.data_stale_ns = plan.timing.data_stale_ns
-        self.revisit_ns = INT64_MAX
 
     cdef void decide_c(self, int64_t now_ns) noexcept:
         """Decide for every instrument whose inputs changed. Overridden."""
@@ -89,6 +97,11 @@ cdef class Quoter:
         if not (instrument.mark_usd > 0.0) and not (instrument.index_usd > 0.0):
             return PULL_NO_REFERENCE
         self.decisions += 1
+        if instrument.shrunk:
+            if not self.gate.holds_c(self.table, instrument.index, instrument.position.lots, instrument.mark_usd,
+                                     instrument.index_usd, now_ns):
+                return PULL_LIMIT
+            instrument.shrunk = False
         if instrument.breach != BREACH_NONE or instrument.position.lots != 0:
             self.monitors.watch_c(instrument, now_ns)
             if instrument.breach != BREACH_NONE and self.cornered_c(instrument, now_ns):

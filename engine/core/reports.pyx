@@ -46,11 +46,15 @@ cdef class Reports:
         self.outbox = outbox
         self.instruments = instruments
         self.fill = <fill_fn><size_t>addresses.fill
-        self.maker_fee_rate = plan.maker_fee_rate
-        self.taker_fee_rate = plan.taker_fee_rate
+        self.take_fees(plan.maker_fee_rate, plan.taker_fee_rate)
         self.trade_ids = set()
         self.trade_order = deque()
         self.halt = None
+
+    def take_fees(self, double maker_fee_rate, double taker_fee_rate) -> None:
+        """Fees of fills from now on, as fractions of the index notional."""
+        self.maker_fee_rate = maker_fee_rate
+        self.taker_fee_rate = taker_fee_rate
 
     cdef int apply_orders_c(self, OrderBatch* batch, int64_t now_ns) except -1:
         """One ``session.orders`` message."""

@@ -80,6 +80,20 @@ cdef class Gate:
             return GATE_COLLAR
         return GATE_PASS
 
+    cdef bint holds_c(self, OrderTable table, int32_t instrument, int64_t position_lots, double mark_usd, double index_usd,
+                      int64_t now_ns) noexcept nogil:
+        """Whether everything that may trade of an instrument is within the limits: asked when they were made smaller."""
+        cdef int32_t side, i, index
+        for side in range(1, -2, -2):
+            if table.exposure_c(instrument, side, now_ns) > self.room_c(instrument, side, position_lots):
+                return False
+            for i in range(table.count_c(instrument, side)):
+                index = table.at_c(instrument, side, i)
+                if (table.slot_[index].lots - table.slot_[index].filled_lots > self.limits_[instrument].max_order_lots
+                        or self.price_c(instrument, table.slot_[index].price_ticks, mark_usd, index_usd) != GATE_PASS):
+                    return False
+        return True
+
     cdef int32_t side_c(self, OrderTable table, int32_t instrument, int32_t side, int64_t position_lots, int64_t exposure_lots,
                         int32_t n, const int64_t* price_ticks, const int64_t* lots, double mark_usd, double index_usd) noexcept nogil:
         """May these n orders be added to a side on which ``exposure_lots`` may still trade beside them?

@@ -12,6 +12,7 @@ def describe(core: Any) -> dict[str, Any]:
         "mode": core.mode,
         "halt_reason": core.halt_reason,
         "session": core.session.state.name,
+        "config_version": core.config_version,
         "connections": core.connections,
         "ticks": sum(line["ticks"] for line in instruments.values()),
         "messages_received": core.messages,

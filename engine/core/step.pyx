@@ -203,6 +203,16 @@ cdef class Core(Conduct):
                           f"{instrument.reported_lots} by the venue", now_ns)
         return 0
 
+    # ---- configuration ----
+
+    def configure(self, plan, int64_t now_ns) -> None:
+        """Take another plan between two events; what exceeds smaller limits is cancelled at once.
+
+        Raises ValueError, with nothing changed, for a plan that needs a restart, or while stopping.
+        """
+        self._take_plan(plan, now_ns)
+        self._decide_c(now_ns)
+
     # ---- time ----
 
     @property

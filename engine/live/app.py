@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from logging import Logger
 from random import Random
 from typing import Any
 
@@ -25,6 +26,7 @@ from engine.live.alone import AlreadyRunning, alone
 from engine.live.beside import Beside
 from engine.live.clock import now_ns, wall_s
 from engine.live.control import Control
+from engine.live.hangup import Hangup
 from engine.live.heart import Heart
 from engine.live.keys import find_key
 from engine.live.latency import Latency
@@ -35,6 +37,7 @@ from engine.live.plan import LivePlan, live_plan
 from engine.live.report import run_report
 from engine.live.run_journal import RunJournal
 from engine.live.run_journal import opened as journal_writer
+from engine.live.settings import Configure, RunSettings
 from engine.live.status import StatusLine, status_line
 from engine.live.tuning import Tuning, after_start, before_start
 from engine.live.watch import Watch
@@ -63,7 +66,8 @@ class RunOptions:
     """What ``quoter run`` was told beside the configuration.
 
     ``exchange``: the local one that was started for it. ``strategy``: ``module:function`` that quotes instead of the
-    shipped one. ``last_check`` is called before anything is sent and may end the run by an exception.
+    shipped one. ``last_check`` is called before anything is sent and may end the run by an exception. ``reread``: loads
+    the configuration as it was loaded for this run (SIGHUP).
     """
 
     seconds: float | None = None
@@ -73,6 +77,7 @@ class RunOptions:
     strategy: str | None = None
     last_check: Callable[[], None] = lambda: None
     supervised: bool = False
+    reread: Callable[[], Loaded] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,8 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
             labels["exchange_pid"] = options.exchange.pid
         journal = None if writer is None else RunJournal(writer, core, now_ns(), labels)
         driven = core if journal is None else journal.core
-        control = Control(driven, plan.data, plan.name, now_ns, log, carried=options.exchange is None)
+        settings = _settings(loaded, options, core, journal, log)
+        control = Control(driven, settings, plan.data, plan.name, now_ns, log, carried=options.exchange is None)
         stack.callback(control.close)
         beside = Beside(control, journal, heart)
         session = LiveLoop(
@@ -132,7 +138,8 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
 
         def report(reason: str) -> dict[str, Any]:
             seconds = time.monotonic() - started
-            return run_report(core.status(), latency.total(), reason=reason, seconds=seconds, labels=labels)
+            told = {**labels, "config": settings.told}
+            return run_report(core.status(), latency.total(), reason=reason, seconds=seconds, labels=told)
 
         watch = Watch(log)
         after_start(options.tuning)
@@ -141,7 +148,8 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         options.last_check()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_steered(control, plan, line))
-            ending = runner.run(_attended(session, options.seconds, line, watch, lambda: report("running")))
+            hangup = Hangup(session.stop, settings)
+            ending = runner.run(_attended(session, options.seconds, line, watch, hangup, lambda: report("running")))
         final = report(ending.cause.value)
         final["detail"], final["mode"] = ending.detail, ending.mode
         final |= beside.ended(ending.cause.value, now_ns())
@@ -180,12 +188,18 @@ async def _steered(control: Control, plan: LivePlan, line: StatusLine) -> None:
 
 
 async def _attended(
-    session: LiveLoop, seconds: float | None, line: StatusLine, watch: Watch, report: Callable[[], dict[str, Any]]
+    session: LiveLoop,
+    seconds: float | None,
+    line: StatusLine,
+    watch: Watch,
+    hangup: Hangup,
+    report: Callable[[], dict[str, Any]],
 ) -> Ending:
     """Run with signals bound and the status line moving."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, session.stop)
+    loop.add_signal_handler(signal.SIGHUP, hangup.signalled)
     shower = loop.create_task(_show(session, line, watch, report))
     try:
         return await session.run(seconds)
@@ -267,6 +281,19 @@ def _quoting(loaded: Loaded, exchange: LocalExchange | None) -> Config:
         return loaded.config
     market = loaded.config.market.model_copy(update={"instruments": tuple(exchange.description["instruments"])})
     return loaded.config.model_copy(update={"market": market})
+
+
+def _settings(loaded: Loaded, options: RunOptions, core: Core, journal: RunJournal | None, log: Logger) -> RunSettings:
+    """The configuration as it may change while running, into the journal where there is one."""
+    configure: Configure = lambda plan, now_ns, labels: core.configure(plan, now_ns)  # noqa: E731
+    return RunSettings(
+        loaded,
+        options.reread or (lambda: loaded),
+        lambda changed: _quoting(changed, options.exchange),
+        configure if journal is None else journal.core.configure,
+        now_ns,
+        log,
+    )
 
 
 def _connector(core: Core, journal: RunJournal | None, url: str, plan: LivePlan, latency: Latency) -> Callable[[], Any]:

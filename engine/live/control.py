@@ -1,8 +1,8 @@
-"""Halt and resume of a running quoter from another terminal: a Unix socket (0600) in the data directory.
+"""Halt, resume and settings of a running quoter from another terminal: a Unix socket (0600) in the data directory.
 
-One JSON object a line each way: ``{"act": "halt" | "resume" | "status", "name": ...}``, answered by mode, orders left
-and why; ``proof_s`` of a halt bounds the wait for the venue's word. Runs on the quoter's event loop; acts go through
-the core like every other input, and into the journal.
+One JSON object a line each way: ``{"act": "halt" | "resume" | "set" | "status", "name": ...}``, answered by mode,
+orders left and why; ``proof_s`` of a halt bounds the wait for the venue's word, ``settings`` are the ``path=value``
+texts of a set. Runs on the quoter's event loop; acts go through the core like every other input, and into the journal.
 """
 
 import asyncio
@@ -15,14 +15,16 @@ from logging import Logger
 from pathlib import Path
 from typing import Any, Protocol
 
+from engine.config_errors import ConfigRefused
 from engine.live import latch
 from engine.live.loop import Core
 from engine.live.places import made
+from engine.live.settings import RunSettings
 
 PROOF_S_MAX = 5.0
 """How long an answer waits for the venue's word that no order is left."""
 POLL_S = 0.01
-LINE_BYTES_MAX = 4096
+LINE_BYTES_MAX = 65536
 _PATTERN = "control-{}.sock"
 
 
@@ -42,9 +44,18 @@ class Control:
     """
 
     def __init__(
-        self, core: Steered, directory: Path, name: str, now_ns: Callable[[], int], log: Logger, *, carried: bool
+        self,
+        core: Steered,
+        settings: RunSettings,
+        directory: Path,
+        name: str,
+        now_ns: Callable[[], int],
+        log: Logger,
+        *,
+        carried: bool,
     ) -> None:
         self._core = core
+        self._settings = settings
         self._directory = directory
         self._name = name
         self._now_ns = now_ns
@@ -100,7 +111,18 @@ class Control:
             return self._told(None)
         if act == "resume":
             return self._resumed(asked.get("name"))
-        return self._told(None if act == "status" else f"{act!r} is not one of halt, resume, status")
+        if act == "set":
+            return self._set(asked.get("settings"), peer)
+        return self._told(None if act == "status" else f"{act!r} is not one of halt, resume, set, status")
+
+    def _set(self, texts: object, peer: str) -> dict[str, Any]:
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            return self._told("settings: a list of path=value texts")
+        try:
+            changes = self._settings.set(texts, f"quoter set, {peer}")
+        except ConfigRefused as refused:
+            return self._told(str(refused)) | {"problems": [problem.as_dict() for problem in refused.problems]}
+        return self._told(None) | {"changes": [[change.path, change.old, change.new] for change in changes]}
 
     async def _proof(self, seconds: float) -> None:
         """Wait until the venue has told that no order is left, but not longer than so many seconds."""
@@ -128,6 +150,7 @@ class Control:
             "mode": self._core.mode,
             "halt_reason": self._core.halt_reason,
             "session": status["session"],
+            "config": self._settings.told,
             "orders_left": None if left < 0 else left,
             "error": error,
         }

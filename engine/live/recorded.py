@@ -6,6 +6,7 @@ the core comes through here.
 
 from typing import Any
 
+from engine.core.plan import CorePlan
 from engine.core.step import Core
 from engine.journal.plan_text import start_text
 from feed.frames import Sink
@@ -43,6 +44,16 @@ class RecordedCore:
         """As the core's."""
         self._tap.put(Kind.OPERATOR, now_ns, act.encode())
         self._core.operator(act, now_ns)
+
+    def configure(self, plan: CorePlan, now_ns: int, labels: dict[str, Any]) -> None:
+        """As the core's. ``labels``: for the record."""
+        self._tap.put(Kind.CONFIG, now_ns, start_text(plan, labels))
+        self._core.configure(plan, now_ns)
+
+    @property
+    def plan(self) -> CorePlan:
+        """As the core's."""
+        return self._core.plan
 
     def end(self, reason: str, now_ns: int) -> None:
         """The last record."""

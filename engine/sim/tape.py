@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from engine.core.step import Core
+from engine.journal.plan_text import plan_of
 
 
 class Act(IntEnum):
@@ -21,12 +22,14 @@ class Act(IntEnum):
     TOKEN = 3
     TIMER = 4
     OPERATOR = 5
+    CONFIG = 12
 
 
 class Input(NamedTuple):
     """One call of the core.
 
-    ``data``: the message, the token, the operator's word or the reason of the end. ``last``: of a batch of messages.
+    ``data``: the message, the token, the operator's word, the reason of the end, or the text of a plan
+    (``engine.journal.plan_text``). ``last``: of a batch of messages.
     """
 
     act: Act
@@ -59,6 +62,8 @@ def feed(core: Core, entry: Input) -> None:
         core.on_connected(now_ns)
     elif act is Act.DISCONNECTED:
         core.on_disconnected(now_ns, data.decode())
+    elif act is Act.CONFIG:
+        core.configure(plan_of(data)[0], now_ns)
     else:
         core.operator(data.decode(), now_ns)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from engine.core.plan import CorePlan
 from engine.core.step import Core
+from engine.journal.plan_text import start_text
 from engine.sim.tape import Act, Tape
 from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
@@ -93,6 +94,12 @@ class World:
         """An act of the operator, and what the core sends because of it."""
         self._note(Act.OPERATOR, act.encode())
         self.core.operator(act, self.now_ns)
+        self.flush()
+
+    def configure(self, plan: CorePlan) -> None:
+        """Another plan, and what the core sends because of it."""
+        self._note(Act.CONFIG, start_text(plan, {}))
+        self.core.configure(plan, self.now_ns)
         self.flush()
 
     def _note(self, act: Act, data: bytes = b"", last: bool = True) -> None:

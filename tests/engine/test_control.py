@@ -170,7 +170,7 @@ def test_nonsense_on_the_socket_changes_nothing(home: Path) -> None:
     assert "is not one of" in ask(path, {"act": "sell"}, 5)["error"]
     assert "not a request" in ask(path, {"deed": 1}, 5)["error"]
     with pytest.raises(OSError, match="ended before"):
-        ask(path, {"act": "x" * 10_000}, 5)
+        ask(path, {"act": "x" * 100_000}, 5)
     until(home, mode="ACTIVE")
     process.send_signal(signal.SIGINT)
     assert finished(process)[0] == 0

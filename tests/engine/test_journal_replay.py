@@ -48,6 +48,8 @@ def journal_of(
                 wrapped.on_timer(now_ns)
             elif act is Act.TOKEN:
                 wrapped.provide_token("CANARY." + data.decode(), now_ns)
+            elif act is Act.CONFIG:
+                wrapped.configure(plan_of(data)[0], now_ns, {})
             else:
                 wrapped.operator(data.decode(), now_ns)
             _, slots = reader.read(1 << 14)

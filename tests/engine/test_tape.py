@@ -1,11 +1,16 @@
 """A tape of a session drives another core to the same bytes."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
+from engine.config import load
+from engine.config_source import Given
 from engine.core.step import Core
-from engine.sim.tape import Act, Tape, replay
+from engine.plan_builder import core_plan
+from engine.sim.tape import Act, Tape
+from engine.sim.tape import replay as replayed
 from engine.sim.world import World
 from feed.auth import throwaway_key
 from feed.exchange.exchange import Exchange
@@ -17,7 +22,7 @@ from tests.engine.simulated import SECOND_NS, START_NS, plan, run
 
 
 def recorded(mode: str) -> tuple[World, Tape, bytes]:
-    """A session with fills, a halt, a lost connection and a stop: its tape, and a hash of what was sent."""
+    """A session with fills, a halt, another plan, a lost connection and a stop: its tape, a hash of what was sent."""
     told, tape, sent = plan(mode=mode), Tape(), hashlib.sha256()
     listed = [i for i in default_instruments(START_NS) if i.name in told.instruments]
     exchange = Exchange(SeededMarket(listed, 2), seed=2)
@@ -26,6 +31,9 @@ def recorded(mode: str) -> tuple[World, Tape, bytes]:
     w.operator("halt")
     run(w, 2)
     w.operator("resume")
+    run(w, 5)
+    smaller = load(flags=[Given("trading_strategy.avellaneda.size_usd", 1500.0, "test")]).config
+    w.configure(replace(core_plan(smaller), mode=told.mode))
     run(w, 5)
     w.cut("a test")
     w.now_ns += 10 * SECOND_NS
@@ -42,7 +50,7 @@ def test_a_fresh_core_sends_the_same_bytes(mode: str) -> None:
     w, tape, expected = recorded(mode)
     core, sink, sent = Core(w.plan, addresses()), ListSink(), hashlib.sha256()
     core.attach(sink)
-    replay(tape, core)
+    replayed(tape, core)
     for text in sink.sent:
         sent.update(text)
     assert len(sink.sent) > 50

@@ -44,7 +44,7 @@ def test_a_killed_quoter_leaves_no_order_and_its_successor_quotes(world: World, 
     emptied(world, 1)
 
 
-@row("R2-sigterm", slow=["R2-sigint", "R2-sighup"])
+@row("R2-sigterm", slow=["R2-sigint"])
 def test_a_stop_by_signal_leaves_no_order_and_proves_it(world: World, row: str) -> None:
     quoter = world.quoting()
     quoter.signal(signal.Signals[row.upper()])

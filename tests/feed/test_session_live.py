@@ -142,7 +142,7 @@ def test_long_channel_lists_are_cut():
 
 def test_ids_stay_below_the_hot_ones_for_ever():
     driver = live()
-    driver.session._next_id = FIRST_HOT_ID - 1
+    driver.session._pending._next_id = FIRST_HOT_ID - 1
     ids = [driver.session.request("private/portfolio", {}, 0) for _ in range(3)]
     assert ids == [FIRST_HOT_ID - 1, 1, 2]
 

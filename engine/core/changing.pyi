@@ -1,0 +1,4 @@
+from engine.core.account import Account
+
+class Changing(Account):
+    config_version: int
