@@ -34,20 +34,23 @@ cdef inline double budget_tokens_c(const Budget* budget, int64_t now_ns) noexcep
     tokens = budget.tokens + <double> (now_ns - budget.refilled_ns) * budget.rate / 1e9
     return tokens if tokens < budget.burst else budget.burst
 
+# The first time from now on at which no window holds more than ``allowed`` messages with one more.
+cdef inline int64_t budget_window_c(const Budget* budget, int64_t now_ns, int32_t allowed) noexcept nogil:
+    cdef int64_t free_ns
+    if budget.sent >= allowed:
+        free_ns = budget.sent_ns[(budget.sent - allowed) % RATE_MAX] + budget.window_ns
+        if free_ns > now_ns:
+            return free_ns
+    return now_ns
+
 # The first time from now on at which a message that leaves ``reserve`` messages over is within the budget.
 cdef inline int64_t budget_next_c(const Budget* budget, int64_t now_ns, int32_t reserve) noexcept nogil:
-    cdef int64_t at_ns = now_ns
-    cdef int64_t free_ns
     cdef int32_t allowed = budget.rate - reserve
+    cdef int64_t at_ns = budget_window_c(budget, now_ns, allowed if allowed > 1 else 1)
+    cdef int64_t free_ns
     cdef double spare = budget.burst - 1.0
     cdef double needed = 1.0 + (reserve if reserve < spare else spare)
     cdef double tokens
-    if allowed < 1:
-        allowed = 1
-    if budget.sent >= allowed:
-        free_ns = budget.sent_ns[(budget.sent - allowed) % RATE_MAX] + budget.window_ns
-        if free_ns > at_ns:
-            at_ns = free_ns
     tokens = budget_tokens_c(budget, now_ns)
     if tokens < needed:
         # One ns more than the quotient: what is said to be free then must be free then, whatever was rounded.

@@ -10,6 +10,8 @@ cdef enum Priority:
     PRIORITY_REDUCE = 1       # changes that reduce risk
     PRIORITY_QUOTE = 2        # new quotes and orders
     PRIORITY_OTHER = 3        # queries, subscriptions, set-up
+    PRIORITY_CLEAR = 4        # a mass quote that only removes: counted by the venue as any other
+    PRIORITIES = 5
 
 cdef enum BreakerState:
     BREAKER_CLOSED = 0
@@ -19,7 +21,7 @@ cdef enum BreakerState:
 cdef enum SubmitCode:
     SUBMIT_SENT = 1
     SUBMIT_QUEUED = 2
-    SUBMIT_REFUSED = 0        # not admitted (budget, breaker) for PRIORITY_REDUCE and PRIORITY_QUOTE: plan again later
+    SUBMIT_REFUSED = 0        # not admitted (budget, breaker): a change plans again later, a clear cancels the session
     SUBMIT_FULL = -1          # a bound was hit: the connection must be given up
 
 cdef enum:
@@ -67,7 +69,7 @@ cdef class Outbox:
     cdef int64_t recovery_ns
     cdef int64_t recovered_ns
     # Counters.
-    cdef int64_t sent_by_priority[4]
+    cdef int64_t sent_by_priority[5]      # PRIORITIES
     cdef int64_t bytes_out
     cdef int64_t queued
     cdef int64_t refused
@@ -87,6 +89,9 @@ cdef class Outbox:
     cdef void on_throttled_c(self, int64_t now_ns) noexcept nogil                          # venue error 4
     cdef void on_rejected_c(self, int64_t now_ns) noexcept nogil                           # other request errors
     cdef void on_accepted_c(self, int64_t now_ns) noexcept nogil
+
+    # A message of another priority that the venue counts by the matching budget has left.
+    cdef void spend_c(self, int64_t now_ns) noexcept nogil
 
     cdef int32_t reserve_c(self, int32_t priority) noexcept nogil
     cdef bint breaker_admits_c(self, int64_t now_ns) noexcept nogil

@@ -1,12 +1,15 @@
-"""The way out of the process: four priorities, the venue's message budgets, and a circuit breaker.
+"""The way out of the process: five priorities, the venue's message budgets, and a circuit breaker.
 
 Rules, in the order in which they win:
 
 1. A cancel is written at once in every state. The cancel budget only counts; only a sink that takes no bytes makes
    a cancel wait, in a queue that goes first.
-2. Changes that reduce risk and new quotes are sent now or refused, never queued: what is sent late would be planned
-   from old data. New quotes leave a reserve of the budget to the changes that reduce risk.
-3. Everything else waits in a queue for its own modest budget.
+2. A clear (a mass quote that only removes) counts as a matching message. It takes whatever is left of the window, at
+   once and without regard to the burst; with nothing left, or while the breaker is not closed, it is refused, and the
+   caller cancels the session instead, which is rule 1.
+3. Changes that reduce risk and new quotes are sent now or refused, never queued: what is sent late would be planned
+   from old data. New quotes leave a reserve of the budget to the changes that reduce risk and to the clears.
+4. Everything else waits in a queue for its own modest budget.
 
 The matching budget is a token bucket, and also remembers when its last messages left: whatever the venue counts by (a
 bucket or a fixed window, thalex protocol section 10 leaves it open), no window of ``window_ns`` ever holds more than
@@ -24,7 +27,7 @@ from libc.stdint cimport INT64_MIN, int32_t, int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
-from feed.budget cimport RATE_MAX, budget_next_c, budget_reset_c, budget_take_c
+from feed.budget cimport RATE_MAX, budget_next_c, budget_reset_c, budget_take_c, budget_window_c
 from feed.frames cimport SINK_HEADROOM, Sink
 
 cdef enum:
@@ -185,6 +188,9 @@ cdef class Outbox:
             return True
         if priority == PRIORITY_OTHER:
             return self.blocked_since_ns == NEVER and budget_next_c(&self.others, now_ns, 0) <= now_ns
+        if priority == PRIORITY_CLEAR:
+            return (self.blocked_since_ns == NEVER and self.breaker == BREAKER_CLOSED
+                    and budget_window_c(&self.matching, now_ns, self.matching.rate) <= now_ns)
         if self.cancel_queue.count > 0 or now_ns < self.retry_at_ns or not self.breaker_admits_c(now_ns):
             return False
         return budget_next_c(&self.matching, now_ns, self.reserve_c(priority)) <= now_ns
@@ -205,6 +211,9 @@ cdef class Outbox:
         if self.blocked_since_ns != NEVER and self.retry_at_ns > at_ns:
             at_ns = self.retry_at_ns
         return at_ns
+
+    cdef void spend_c(self, int64_t now_ns) noexcept nogil:
+        budget_take_c(&self.matching, now_ns)
 
     cdef bint stuck_c(self, int64_t now_ns) noexcept nogil:
         """Has the sink refused for too long, and was it tried lately?"""
@@ -341,11 +350,11 @@ cdef class Outbox:
                 self.set_effective_rate_c(self.matching.rate + 1)
 
     def submit(self, int32_t priority, bytes text not None, int64_t now_ns):
-        """Send a copy of ``text``: 1 sent, 2 queued, 0 refused, -1 give the connection up. ``priority`` is 0 to 3."""
+        """Send a copy of ``text``: 1 sent, 2 queued, 0 refused, -1 give the connection up. ``priority`` is 0 to 4."""
         cdef Py_ssize_t size = len(text)
         cdef char* copy
         cdef int32_t code
-        if not 0 <= priority <= PRIORITY_OTHER:
+        if not 0 <= priority < PRIORITIES:
             raise ValueError(f"no such priority: {priority}")
         copy = <char*> malloc(SINK_HEADROOM + size)
         if copy == NULL:
@@ -386,6 +395,7 @@ cdef class Outbox:
             "sent_reduce": self.sent_by_priority[<int> PRIORITY_REDUCE],
             "sent_quote": self.sent_by_priority[<int> PRIORITY_QUOTE],
             "sent_other": self.sent_by_priority[<int> PRIORITY_OTHER],
+            "sent_clear": self.sent_by_priority[<int> PRIORITY_CLEAR],
             "bytes_out": self.bytes_out,
             "queued": self.queued,
             "waiting": self.cancel_queue.count + self.other_queue.count,

@@ -31,6 +31,8 @@ from feed.session_plan import SessionPlan
 from feed.session_results import Unexpected, open_orders
 from feed.symbols import SymbolTable
 
+ARMING = b'"private/set_mm_protection"'
+
 cdef enum:
     PROTECTION_COOLDOWN_NS = 3000000000
     STOP_TRIES = 3
@@ -157,6 +159,9 @@ cdef class Conduct(Changing):
         while events:
             for text in self.session.take_requests():
                 self._submit(PRIORITY_OTHER, text, now_ns)
+                if ARMING in text:
+                    # The venue may count it by the limit of matching messages.
+                    self.outbox.spend_c(now_ns)
             # Acting on an event may make the session want to send again.
             events = self.session.take_events()
             for event in events:

@@ -70,7 +70,8 @@ cdef class Instrument:
     cdef bint doubtful                     # an order's fate is unknown: cleared up before anything new is quoted
     cdef uint64_t in_flight                # id of the mass quote in flight, 0: none
     cdef uint64_t answered                 # id of the last mass quote that the venue answered
-    cdef int64_t settles_ns                # when its reports must have arrived; 0: settled
+    cdef uint64_t settling                 # id of the one whose reports must have arrived at ``settles_ns``
+    cdef int64_t settles_ns                # 0: settled
     cdef int64_t clear_after_ns            # a clear was refused: not again before
     cdef bint cleared                      # the last message sent removed everything
     cdef int64_t last_change_ns

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport Instrument
 from engine.core.quoter cimport Quoter
+from engine.core.requests cimport Request
 from feed.events cimport Reply
 
 cdef class MassQuoter(Quoter):
@@ -14,3 +15,6 @@ cdef class MassQuoter(Quoter):
     cdef void settle_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
     cdef bint _kept_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int32_t but) noexcept nogil
     cdef void clear_c(self, int64_t now_ns) noexcept
+    cdef bint to_clear_c(self, Instrument instrument) noexcept nogil
+    cdef bint clear_pulled_c(self, Request* request, int64_t now_ns) noexcept
+    cdef void give_up_c(self, Instrument instrument, uint64_t request, int64_t now_ns) noexcept nogil

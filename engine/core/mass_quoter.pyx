@@ -11,10 +11,10 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from engine.core.instrument cimport PULL_NONE, Instrument
 from engine.core.orders cimport SLOT_CANCELLING, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, Slot
 from engine.core.quoter cimport CHANGE_NOTHING, CHANGE_URGENT, CHANGE_WANTED, Quoter
-from engine.core.requests cimport REQUEST_MASS_QUOTE, Request
+from engine.core.requests cimport REQUEST_CLEAR, REQUEST_MASS_QUOTE, Request
 from engine.core.risk cimport GATE_PASS
 from feed.encode cimport POST_ONLY, REJECT_POST_ONLY
-from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_QUOTE, PRIORITY_REDUCE
+from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_CLEAR, PRIORITY_QUOTE, PRIORITY_REDUCE
 
 cdef enum:
     INSTRUMENTS_A_MESSAGE = 100      # protocol section 7.1
@@ -160,6 +160,7 @@ cdef class MassQuoter(Quoter):
                 break
             self.table.slot_[slot].quote = 1
             self.table.slot_[slot].request = request
+            self.table.slot_[slot].placed = request
         self.encoder.quote_side_c(side > 0, self.price_e8_, self.amount_e8_, n)
         self.quotes_sent += n
         instrument.quotes += n
@@ -167,34 +168,67 @@ cdef class MassQuoter(Quoter):
             self.encoded += 1
 
     cdef void clear_c(self, int64_t now_ns) noexcept:
-        """Remove both sides of every pulled instrument, at once and before anything else."""
+        """Remove both sides of every pulled instrument, at once and before anything else.
+
+        The venue counts this message as any mass quote. When its rate, its patience or the socket has no room for it, the session is
+        cancelled instead, which is not counted and never waits, and takes every other quote and the protection along.
+        """
         cdef Instrument instrument
-        cdef Request* request = self.requests.open_c(REQUEST_MASS_QUOTE, -1, 0, now_ns)
-        cdef int32_t i, side
-        cdef bint any_entry = False
+        cdef Request* request
+        cdef int32_t i, pulled = 0
+        for i in range(<int32_t>len(self.instruments)):
+            pulled += self.to_clear_c(<Instrument>self.instruments[i])
+        if pulled == 0:
+            return
+        request = self.requests.open_c(REQUEST_MASS_QUOTE, -1, 0, now_ns)
         if request == NULL:
             self.overflowed = True
             return
-        self.encoder.quote_begin_c()
-        self.side_count_[0] = 0
-        self.side_count_[1] = 0
+        if self.outbox.admits_c(PRIORITY_CLEAR, now_ns) and self.clear_pulled_c(request, now_ns):
+            return
+        request.kind = REQUEST_CLEAR
         for i in range(<int32_t>len(self.instruments)):
             instrument = <Instrument>self.instruments[i]
-            if instrument.pull == PULL_NONE or instrument.cleared or instrument.tick_e8 == 0 or not self.live:
-                continue
-            self.encoder.quote_instrument_c(instrument.name_, instrument.name_length)
-            for side in range(1, -2, -2):
-                self.take_slots_c(instrument, side, request.id, now_ns)
-            instrument.in_flight = request.id
-            instrument.cleared = True
-            instrument.last_change_ns = now_ns
-            any_entry = True
-        if not any_entry:
-            self.requests.close_c(request)
-            return
-        if not self.send_c(PRIORITY_CANCEL, self.encoder.quote_end_c(
-                request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns):
+            self.give_up_c(instrument, request.id, now_ns)
+            instrument.armed = False
+            instrument.dirty = True
+        if not self.send_c(PRIORITY_CANCEL, self.encoder.simple_c(request.id, b"private/cancel_session", 22), now_ns):
             self.overflowed = True
+
+    cdef bint to_clear_c(self, Instrument instrument) noexcept nogil:
+        """Whether a pulled instrument may have something resting."""
+        return self.live and instrument.pull != PULL_NONE and not instrument.cleared and instrument.tick_e8 != 0
+
+    cdef bint clear_pulled_c(self, Request* request, int64_t now_ns) noexcept:
+        """Replace every side of the pulled instruments by nothing; whether that was sent."""
+        cdef Instrument instrument
+        cdef int32_t i
+        self.encoder.quote_begin_c()
+        for i in range(<int32_t>len(self.instruments)):
+            instrument = <Instrument>self.instruments[i]
+            if self.to_clear_c(instrument):
+                self.encoder.quote_instrument_c(instrument.name_, instrument.name_length)
+                self.encoder.quote_side_c(True, self.price_e8_, self.amount_e8_, 0)
+                self.encoder.quote_side_c(False, self.price_e8_, self.amount_e8_, 0)
+                self.give_up_c(instrument, request.id, now_ns)
+        return self.send_c(PRIORITY_CLEAR, self.encoder.quote_end_c(
+            request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns)
+
+    cdef void give_up_c(self, Instrument instrument, uint64_t request, int64_t now_ns) noexcept nogil:
+        """A request removes all orders of an instrument."""
+        cdef int32_t j, side
+        cdef Slot* order
+        for side in range(1, -2, -2):
+            for j in range(self.table.count_c(instrument.index, side)):
+                order = &self.table.slot_[self.table.at_c(instrument.index, side, j)]
+                if order.state == SLOT_CANCELLING:
+                    continue
+                order.request = request
+                if order.state != SLOT_UNKNOWN:
+                    order.state = SLOT_CANCELLING
+        instrument.in_flight = request
+        instrument.cleared = True
+        instrument.last_change_ns = now_ns
 
     cdef void accepted_c(self, Request* request, int32_t failed, int64_t now_ns) noexcept:
         """Executed, in part at least; errors do not name the instrument (protocol section 7.1), so reports decide what failed."""
@@ -232,6 +266,10 @@ cdef class MassQuoter(Quoter):
                     if accepted:
                         if order.doubled_until_ns == INT64_MAX:
                             order.doubled_until_ns = now_ns + self.settle_ns
+                        if order.state == SLOT_CANCELLING and not whole:
+                            # A side that failed may have been left as it was (protocol section 7.1 does not say).
+                            order.state = SLOT_UNKNOWN
+                            instrument.doubtful = True
                         continue
                     if order.doubled_until_ns == INT64_MAX:
                         # It was only to be kept, and is what the message before made it.
@@ -247,12 +285,15 @@ cdef class MassQuoter(Quoter):
                         order.request = instrument.answered
             if accepted:
                 instrument.answered = request
-                instrument.settles_ns = now_ns + self.settle_ns
-                self.revisit_c(instrument.settles_ns)
             else:
                 # A clear that the venue refused has removed nothing.
                 instrument.cleared = False
                 instrument.clear_after_ns = now_ns + RETRY_NS
+            if instrument.settles_ns == 0:
+                # Not put off by later answers: a message every few ms would leave its orders unsettled for ever.
+                instrument.settling = instrument.answered
+                instrument.settles_ns = now_ns + self.settle_ns
+            self.revisit_c(instrument.settles_ns)
             if not whole:
                 instrument.hold_until_ns = now_ns + RETRY_NS
                 self.revisit_c(instrument.hold_until_ns)
@@ -280,16 +321,15 @@ cdef class MassQuoter(Quoter):
                         order.state = SLOT_UNKNOWN
 
     cdef void settle_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
-        """The reports of the answered message must have arrived: what is still open is explained, or doubtful."""
+        """The reports of messages up to ``settling`` must have arrived: what is still open is explained, or doubtful."""
         cdef Slot* order
         cdef int32_t j, side, index
-        instrument.settles_ns = 0
         for side in range(1, -2, -2):
             j = 0
             while j < self.table.count_c(instrument.index, side):
                 index = self.table.at_c(instrument.index, side, j)
                 order = &self.table.slot_[index]
-                if order.request > instrument.answered or order.state == SLOT_LIVE:
+                if order.state == SLOT_LIVE or (order.placed if order.state == SLOT_PENDING else order.request) > instrument.settling:
                     j += 1
                 elif order.state == SLOT_CANCELLING or order.state == SLOT_UNKNOWN and instrument.cleared:
                     # The answered message replaced its side: it rests no more, whatever became of its last report.
@@ -302,9 +342,15 @@ cdef class MassQuoter(Quoter):
                     instrument.dirty = True
                     instrument.cleared = False
                     j += 1
-        if instrument.cleared and instrument.doubtful:
+        if instrument.doubtful and instrument.cleared and not instrument.in_flight and instrument.settling == instrument.answered:
             instrument.doubtful = False
             instrument.dirty = True
+        if instrument.settling == instrument.answered:
+            instrument.settles_ns = 0
+        else:
+            instrument.settling = instrument.answered
+            instrument.settles_ns = now_ns + self.settle_ns
+            self.revisit_c(instrument.settles_ns)
 
     cdef bint _kept_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int32_t but) noexcept nogil:
         """Whether a live order rests at this price: then the venue took the new level for the old one."""

@@ -38,6 +38,7 @@ cdef struct Slot:
     int64_t doubled_until_ns     # a mass quote repeated this level: until then it may have traded and been put back
     uint64_t client_order_id
     uint64_t request             # hot request number that last touched it
+    uint64_t placed              # mass quote that placed it, or may have put it back: its reports tell of it
     char order_id[40]
 
 cdef class OrderTable:

@@ -108,6 +108,7 @@ cdef class OrderTable:
         slot.filled_lots = 0
         slot.doubled_until_ns = 0
         slot.repeated = 1
+        slot.placed = slot.request
 
     cdef int64_t exposure_of_c(self, int32_t index, int64_t now_ns) noexcept nogil:
         """Lots this order may still trade, in the worst of the cases that are possible."""

@@ -14,7 +14,7 @@ from engine.core.orders cimport (
     SLOT_AMENDING, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, OrderTable, Slot,
 )
 from engine.core.quoter cimport Quoter
-from engine.core.requests cimport REQUEST_MASS_QUOTE, Request, RequestRing
+from engine.core.requests cimport REQUEST_CLEAR, REQUEST_MASS_QUOTE, Request, RequestRing
 from feed.events cimport (
     CHANGE_AMEND, CHANGE_EXISTING, DELETE_MM_PROTECTION, DELETE_SELF_TRADE_PREVENTION, ORDER_CLIENT_ID, REPLY_ERROR,
     REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
@@ -70,6 +70,8 @@ cdef class Reports:
         if request == NULL:
             self.unknown_replies += 1
             return 0
+        if request.kind == REQUEST_CLEAR:
+            self.disarmed = True        # protection groups are reset with the session (protocol section 6.5)
         if reply.kind == REPLY_ERROR:
             self.errors += 1
             self.last_error = reply.error_code
@@ -79,7 +81,7 @@ cdef class Reports:
                 self.outbox.on_rejected_c(now_ns)
             if reply.error_code == ERROR_PROT_NOT_SET or reply.error_code == ERROR_INVALID_PROT_GROUP:
                 self._disarm(request)
-            if reply.error_code == ERROR_ORDER_NOT_FOUND and request.kind != REQUEST_MASS_QUOTE:
+            if reply.error_code == ERROR_ORDER_NOT_FOUND and request.kind < REQUEST_MASS_QUOTE:
                 self.quoter.missing_c(request, now_ns)
             else:
                 definitive = reply.error_code != ERROR_TEMPORARY_FAILURE and reply.error_code != ERROR_PARTITION_UNAVAILABLE

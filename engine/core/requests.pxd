@@ -12,9 +12,10 @@ cdef enum RequestKind:
     REQUEST_AMEND = 2
     REQUEST_CANCEL = 3
     REQUEST_MASS_QUOTE = 4
-    REQUEST_CANCEL_SESSION = 5   # this one and the following are the core's own
-    REQUEST_OPEN_ORDERS = 6
-    REQUEST_QUERY = 7            # its answer changes nothing
+    REQUEST_CLEAR = 5            # cancel_session in the place of a mass quote that only removes
+    REQUEST_CANCEL_SESSION = 6   # this one and the following are the core's own
+    REQUEST_OPEN_ORDERS = 7
+    REQUEST_QUERY = 8            # its answer changes nothing
 
 cdef struct Request:
     uint64_t id                  # on the wire

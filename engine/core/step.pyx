@@ -11,7 +11,7 @@ from engine.core.requests cimport FIRST_HOT_ID, REQUEST_CANCEL_SESSION, REQUEST_
 from feed.events cimport (
     KIND_BOOK, KIND_INDEX, KIND_LWT, KIND_ORDERS, KIND_PORTFOLIO, KIND_REPLY, KIND_SLOW, KIND_TICKER, KIND_TRADES, PositionUpdate,
 )
-from feed.outbox cimport PRIORITY_OTHER, SUBMIT_FULL
+from feed.outbox cimport PRIORITY_OTHER, PRIORITY_QUOTE, PRIORITY_REDUCE, SUBMIT_FULL
 
 from feed import decode_slow, venue
 from feed.decode_slow import Malformed
@@ -175,8 +175,10 @@ cdef class Core(Conduct):
         if not self.quoter.live or not self.quoter.mass or self.halt_reason is not None or self.stopping:
             return
         for product in {instrument.product: None for instrument in self.instruments if instrument.armed}:
-            self.session.rearm(product, now_ns)
-        self._pump(now_ns)
+            # What the limit of messages does not allow now, the next audit does.
+            if self.outbox.admits_c(PRIORITY_QUOTE, now_ns):
+                self.session.rearm(product, now_ns)
+                self._pump(now_ns)
 
     cdef int _check_positions(self, int64_t now_ns) except -1:
         """Position of record against the sum of fills; they may differ only while reports are on their way.
@@ -258,6 +260,9 @@ cdef class Core(Conduct):
             request = self.requests.overdue_c(now_ns - self.reply_ns)
         if self.quoter.live:
             for product in [product for product, at_ns in self._rearm_after.items() if at_ns <= now_ns]:
+                if not self.outbox.admits_c(PRIORITY_REDUCE, now_ns):
+                    self._rearm_after[product] = max(self.outbox.next_admission_c(PRIORITY_REDUCE, now_ns), now_ns + 1000000)
+                    continue
                 del self._rearm_after[product]
                 self.session.rearm(product, now_ns)
                 self._pump(now_ns)

@@ -3,6 +3,7 @@
 Workers are fresh processes (spawned, never forked), so that nothing of one range of seeds reaches another.
 """
 
+import gc
 import json
 import multiprocessing
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,7 +79,25 @@ def run(options: SwarmOptions, canary: type[Canary] | None = None) -> Verdict:
 def run_range(job: tuple[int, int, int]) -> list[Verdict]:
     """Seeds from the first on: (first, how many, events)."""
     first, count, events = job
-    return [run(draw(seed, events)) for seed in range(first, first + count)]
+    with _collecting_between() as collect:
+        verdicts = []
+        for seed in range(first, first + count):
+            verdicts.append(run(draw(seed, events)))
+            collect()
+    return verdicts
+
+
+@contextmanager
+def _collecting_between() -> Iterator[Callable[[], object]]:
+    """Collect garbage between runs only, and of the runs only: what was there before stays."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield gc.collect
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def campaign(

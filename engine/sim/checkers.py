@@ -11,7 +11,7 @@ import orjson
 
 from engine.core.step import Core
 from engine.sim.options import LOT_E8, SECOND_NS, SwarmOptions
-from feed.exchange.accounts import Account
+from feed.exchange.accounts import Account, Position
 from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
 from feed.exchange.orders import Order
@@ -22,6 +22,7 @@ STP = b'"delete_reason":"self_trade_prevention"'
 TICKER = b'{"channel_name":"ticker.'
 REPLY = b'{"id":'
 ORDERS = b'{"channel_name":"session.orders'
+ARMING = "private/set_mm_protection"
 MOVING = ("private/insert", "private/amend", "private/mass_quote")
 
 
@@ -48,6 +49,8 @@ class Checker:
         self._was_live = False
         self._ticker_ns: dict[str, int] = {}
         self._references: dict[str, list[float]] = {}
+        self._account: Account | None = None
+        self._names = [instrument.name.decode() for instrument in core.instruments]
         self._client_ids: set[int] = set()
         self._sent_ns: deque[int] = deque(maxlen=MESSAGE_RATE)
         self._moving: dict[Any, tuple[int, int]] = {}
@@ -72,13 +75,20 @@ class Checker:
     @property
     def account(self) -> Account | None:
         """The core's account, once it has logged in."""
-        return self.exchange.accounts.get(self.number)
+        if self._account is None:
+            self._account = self.exchange.accounts.get(self.number)
+        return self._account
 
     def ours(self) -> list[Order]:
         """Open orders of the core's sessions, by their label."""
         account = self.account
         label = self.core.plan.label
         return [order for order in account.orders.values() if order.label == label] if account is not None else []
+
+    def liquidated(self) -> bool:
+        """Whether the exchange has closed positions of the account by force: to the core, trades of somebody else."""
+        account = self.account
+        return account is not None and any(position.liquidated_e8 for position in account.positions.values())
 
     # --- what passes the wire -------------------------------------------------------------------------------------
 
@@ -103,7 +113,9 @@ class Checker:
     def sent(self, text: bytes, now_ns: int) -> None:
         """The core wrote a request."""
         request = orjson.loads(text)
-        if request["method"] in MOVING:
+        if request["method"] == ARMING:
+            self._rate(now_ns)
+        elif request["method"] in MOVING:
             self._now_ns = now_ns
             self._rate(now_ns)
             getattr(self, "_" + request["method"].removeprefix("private/"))(request["id"], request["params"])
@@ -116,14 +128,16 @@ class Checker:
         self._client_ids.add(number)
         self._change(request_id, number)
         self._level(params["instrument_name"], params["price"], params["amount"])
+        self._apart(params["instrument_name"], params["direction"] == "buy", params["price"])
 
     def _amend(self, request_id: int, params: dict[str, Any]) -> None:
         self._change(request_id, params["client_order_id"])
         order = next((o for o in self.ours() if o.client_id == params["client_order_id"]), None)
         name = order.listing.name if order is not None else None
         self._exposing(name)
-        if name is not None:
+        if name is not None and order is not None:
             self._level(name, params["price"], params["amount"])
+            self._apart(name, order.buy, params["price"])
 
     def _mass_quote(self, request_id: int, params: dict[str, Any]) -> None:
         for entry in params["quotes"]:
@@ -155,7 +169,7 @@ class Checker:
         age_ns = self._now_ns - self._ticker_ns.get(name, 0)
         if age_ns > self.options.data_stale_ns:
             raise Violation(13, f"quoted {name} on data {age_ns / SECOND_NS:.3f} s old")
-        if not next(i for i in core.instruments if i.name.decode() == name).book_synced:
+        if not core.instruments[self._names.index(name)].book_synced:
             raise Violation(13, f"quoted {name} on a book that is not consistent")
 
     def _level(self, name: str, price: float, amount: float) -> None:
@@ -169,6 +183,18 @@ class Checker:
         for reference in self._references.get(name, ()):
             if abs(price - reference) > COLLAR * reference * 1.000001:
                 raise Violation(16, f"{price} of {name} is outside of the collar around {reference}")
+
+    def _apart(self, name: str, buy: bool, price: float) -> None:
+        """A single order must not reach an own one on the other side: the venue would have to prevent a self-trade."""
+        listing = self.exchange.listings[name]
+        ticks = round(price * 1e8) // listing.tick_e8
+        for order in self.ours():
+            if (
+                order.listing is listing
+                and order.buy is not buy
+                and (order.price <= ticks if buy else order.price >= ticks)
+            ):
+                raise Violation(10, f"{price} of {name} would meet an own order at {order.price} ticks")
 
     def _rate(self, now_ns: int) -> None:
         if len(self._sent_ns) == MESSAGE_RATE and now_ns - self._sent_ns[0] < SECOND_NS:
@@ -196,47 +222,36 @@ class Checker:
 
     def after_event(self, now_ns: int) -> None:
         """Limits and exposure after every event."""
-        live = self.core.session.is_live
+        core = self.core
+        live = core.session.is_live
         if live and not self._was_live:
             self._entered_live()
         self._was_live = live
-        if self.core.halt_reason is not None and not self.halts_expected:
-            raise Violation(14, f"halted without cause: {self.core.halt_reason}")
+        if core.halt_reason is not None and not self.halts_expected and not self.liquidated():
+            raise Violation(14, f"halted without cause: {core.halt_reason}")
         account = self.account
         if account is None:
             return
-        for instrument in self.core.instruments:
-            position = account.positions.get(instrument.name.decode())
-            if position is None:
-                continue
-            held = position.amount_e8 // LOT_E8
-            slack = self.foreign_lots.get(position.listing.name, 0)
-            for side, open_e8 in ((1, position.open_buy_e8), (-1, position.open_sell_e8)):
-                worst = side * held + open_e8 // LOT_E8
-                if open_e8 and worst > self.options.max_lots + slack:
-                    raise Violation(
-                        1, f"{position.listing.name}: {held} lots and {open_e8 // LOT_E8} open on side {side:+d}"
-                    )
-                if live:
-                    believed = side * instrument.position_lots + self.core.table.exposure(
-                        instrument.index, side, now_ns
-                    )
-                    if believed < worst - slack:
-                        raise Violation(
-                            5, f"{position.listing.name} side {side:+d}: worst case {worst} lots, believed {believed}"
-                        )
-        self._uncrossed(account)
+        for index, name in enumerate(self._names):
+            position = account.positions.get(name)
+            if position is not None:
+                self._bounded(index, position, live, now_ns)
 
-    def _uncrossed(self, account: Account) -> None:
-        best: dict[tuple[str, bool], int] = {}
-        for order in account.orders.values():
-            key = (order.listing.name, order.buy)
-            known = best.get(key)
-            if known is None or (order.price > known if order.buy else order.price < known):
-                best[key] = order.price
-        for (name, buy), price in best.items():
-            if buy and price >= best.get((name, False), price + 1):
-                raise Violation(10, f"own orders cross in {name}")
+    def _bounded(self, index: int, position: Position, live: bool, now_ns: int) -> None:
+        """The worst that may become of a position is within the limit, and the core believes at least as much."""
+        name = self._names[index]
+        held = position.amount_e8 // LOT_E8
+        slack = self.foreign_lots.get(name, 0) + position.liquidated_e8 // LOT_E8
+        for side, open_e8 in ((1, position.open_buy_e8), (-1, position.open_sell_e8)):
+            open_lots = open_e8 // LOT_E8
+            worst = side * held + open_lots
+            if open_lots and worst > self.options.max_lots + slack:
+                raise Violation(1, f"{name}: {held} lots and {open_lots} open on side {side:+d}")
+            if live:
+                believed = side * self.core.instruments[index].position_lots
+                believed += self.core.table.exposure(index, side, now_ns)
+                if believed < worst - slack:
+                    raise Violation(5, f"{name} side {side:+d}: worst case {worst} lots, believed {believed}")
 
     def _entered_live(self) -> None:
         """A new session begins to quote: nothing of an earlier one may be left."""

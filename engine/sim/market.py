@@ -7,11 +7,12 @@ like a real market, only to do whatever a market may do.
 from collections.abc import Callable, Sequence
 from random import Random
 
-from engine.sim.options import PRICES_USD, SECOND_NS
+from engine.sim.options import MS, PRICES_USD, SECOND_NS
 from feed.exchange.instruments import Instrument
 from feed.exchange.market import Floor
 
 LEVELS = 2
+CALM_STEP_NS = 150 * MS
 FAR = 0.015
 """How far through the book a sweep reaches, as a fraction of the price: less than the exchange's collar."""
 
@@ -31,14 +32,18 @@ class _Contract:
 
 
 class HostileMarket:
-    """Acts every ``step_ns``. While ``calm`` it only walks a little; while ``still`` it does nothing but be there."""
+    """Acts every ``step_ns``, in calm at most every ``CALM_STEP_NS``; ``whole``: levels are replaced in one event.
 
-    def __init__(self, instruments: Sequence[Instrument], rng: Random, step_ns: int) -> None:
+    While ``calm`` it only walks a little; while ``still`` it does nothing but be there.
+    """
+
+    def __init__(self, instruments: Sequence[Instrument], rng: Random, step_ns: int, whole: bool) -> None:
         self.instruments = tuple(instruments)
         self.calm = False
         self.still = False
         self._rng = rng
         self._step_ns = step_ns
+        self._whole = whole
         self._contracts = [_Contract(instrument) for instrument in self.instruments]
         self._next_ns = 0
         self._index_ns = 0
@@ -107,6 +112,7 @@ class HostileMarket:
     def heal(self, now_ns: int) -> None:
         """Both sides of every book, and an index that agrees with them."""
         self.calm = True
+        self._step_ns = max(self._step_ns, CALM_STEP_NS)
         for contract in self._contracts:
             contract.hole_until_ns = 0
             self._index(contract)
@@ -125,7 +131,13 @@ class HostileMarket:
         self._on_floor().set_index(instrument.underlying, contract.ticks * instrument.tick_usd)
 
     def _quote(self, contract: _Contract, now_ns: int) -> None:
-        """Replace the crowd's levels by new ones around the price."""
+        """Replace the crowd's levels by new ones around the price, as one event or one by one."""
+        if self._whole:
+            self._on_floor().together(lambda: self._replace(contract, now_ns))
+        else:
+            self._replace(contract, now_ns)
+
+    def _replace(self, contract: _Contract, now_ns: int) -> None:
         floor, rng = self._on_floor(), self._rng
         place: Callable[..., int] = floor.insert
         for order_id in (*contract.bids, *contract.asks):

@@ -84,6 +84,7 @@ class SwarmOptions:
     max_lots: int
     latency_ns: int
     market_step_ns: int
+    market_whole: bool
     reply_ns: int
     data_stale_ns: int
     min_interval_ns: int
@@ -172,6 +173,7 @@ def draw(seed: int, events: int) -> SwarmOptions:
         max_lots=size * rng.choice((1, 2, 4, 8, 20)) + rng.choice((0, 0, 1)),
         latency_ns=rng.choice((50_000, 300_000, 2 * MS, 20 * MS, 120 * MS)),
         market_step_ns=rng.choice((30, 80, 150, 300)) * MS,
+        market_whole=rng.random() < 0.75,
         reply_ns=rng.choice((500, 1000, 2000)) * MS,
         data_stale_ns=rng.choice((1300, 2000, 3000)) * MS,
         min_interval_ns=rng.choice((1, 50, 200)) * MS,

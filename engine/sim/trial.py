@@ -66,7 +66,7 @@ class Trial:
         self.marks: Counter[str] = Counter()
         self.agenda = Agenda(START_NS)
         self.wire = Wire(options, self.marks)
-        self.market = HostileMarket(options.listed, options.rng("market"), options.market_step_ns)
+        self.market = HostileMarket(options.listed, options.rng("market"), options.market_step_ns, options.market_whole)
         self.exchange = Exchange(self.market, self._exchange_options(), seed=options.seed)
         self.exchange.start(START_NS)
         self.sink = ListSink()
@@ -74,6 +74,7 @@ class Trial:
         self.core.attach(self.sink)
         self.checker = Checker(options, self.exchange, self.core, ACCOUNT)
         self.canary = canary or Canary()
+        self._broken = canary is not None
         self.link: Link | None = None
         self.healed = False
         self.ready_ns = 0
@@ -270,11 +271,14 @@ class Trial:
         self.marks["batches" if len(batch) > 1 else "messages"] += 1
 
         def act() -> None:
-            arriving = [data for text in batch for data in self.canary.inbound(self, text)]
-            for i, data in enumerate(arriving):
-                self._digest.update(b"< %d " % self.now_ns + data)
-                self.checker.delivered(data, self.now_ns)
-                self.core.on_message(data, self.now_ns, i == len(arriving) - 1)
+            now_ns, core, delivered = self.agenda.now_ns, self.core, self.checker.delivered
+            arriving = [data for text in batch for data in self.canary.inbound(self, text)] if self._broken else batch
+            self._digest.update(b"< %d " % now_ns + b"".join(arriving))
+            last = len(arriving)
+            for data in arriving:
+                last -= 1
+                delivered(data, now_ns)
+                core.on_message(data, now_ns, last == 0)
 
         self._call(act)
 

@@ -10,7 +10,7 @@ from random import Random
 
 import orjson
 
-from engine.sim.options import MS, SwarmOptions
+from engine.sim.options import CHANCES, MS, SwarmOptions
 
 REPLY = b'{"id":'
 BOOK = b'{"channel_name":"book.'
@@ -50,7 +50,7 @@ class Wire:
         self._chances = options.faults
         self._reply_ns = options.reply_ns
         self._marks = marks
-        self._rng: dict[str, Random] = {name: options.rng(name) for name in options.faults}
+        self._rng: dict[str, Random] = {name: options.rng(name) for name in options.faults if name in CHANCES}
         self._lag_until_ns = 0
         self._fate: str | None = None
         """What becomes of the next reply."""
@@ -78,6 +78,9 @@ class Wire:
 
     def down(self, data: bytes, now_ns: int) -> tuple[bytes | None, int]:
         """A message leaves the exchange: what leaves (None: nothing) and how late, in ns; 0 keeps its place."""
+        if now_ns < self._lag_until_ns and data.startswith(PORTFOLIO):
+            # A channel keeps its order, also with what was late before it was healed.
+            return data, self._lag_until_ns - now_ns
         if self.healed or not self._chances:
             return data, 0
         if data.startswith(REPLY):
@@ -95,11 +98,7 @@ class Wire:
             if self.strikes("odd_ticker"):
                 return self._odd(data), 0
         elif data.startswith(PORTFOLIO) and b'"snapshot":true' not in data and self.strikes("lag_portfolio"):
-            self._lag_until_ns = max(
-                self._lag_until_ns, now_ns + round(self._rng["lag_portfolio"].uniform(1, 2000)) * MS
-            )
-            return data, self._lag_until_ns - now_ns
-        elif data.startswith(PORTFOLIO) and now_ns < self._lag_until_ns:
+            self._lag_until_ns = now_ns + round(self._rng["lag_portfolio"].uniform(1, 2000)) * MS
             return data, self._lag_until_ns - now_ns
         return data, 0
 

@@ -36,11 +36,12 @@ class Position:
 
     ``amount_e8`` is signed. Basis fields hold what the amount cost, signed alike: ``start`` since the last settlement
     (it is reset to the mark there), ``entry`` at average price (not reset), ``funding`` of the funding mark.
+    ``liquidated_e8`` is what the exchange has closed of it, ever.
     """
 
     __slots__ = (
-        "amount_e8", "entry", "fees", "funding", "listing", "open_buy_e8", "open_sell_e8", "realised",
-        "realised_funding", "start",
+        "amount_e8", "entry", "fees", "funding", "liquidated_e8", "listing", "open_buy_e8", "open_sell_e8",
+        "realised", "realised_funding", "start",
     )  # fmt: skip
 
     def __init__(self, listing: "Listing") -> None:
@@ -49,6 +50,7 @@ class Position:
         self.start = self.entry = self.funding = 0
         self.realised = self.realised_funding = self.fees = 0
         self.open_buy_e8 = self.open_sell_e8 = 0
+        self.liquidated_e8 = 0
 
     def trade(self, signed_e8: int, price_e8: int, funding_mark_e12: int) -> tuple[int, int]:
         """Book a fill; returns (realised position P&L, realised funding) of the part that closed, in cash units."""

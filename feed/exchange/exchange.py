@@ -62,6 +62,7 @@ class Exchange:
         self.channels = Channels(self)
         self.methods = METHODS
         self.products: set[str] = set()
+        self.gathering = False
 
     # --- clock ----------------------------------------------------------------------------------------------------
 
@@ -116,12 +117,23 @@ class Exchange:
         if not listing.active or lots <= 0 or price_ticks <= 0:
             return 0
         order = self.execution.crowd(listing, buy, price_ticks, lots, ioc)
-        self.execution.commit()
+        if not self.gathering:
+            self.execution.commit()
         return order.id if order is not None else 0
 
     def reduce(self, order_id: int, lots: int) -> None:
         """Lower an anonymous order's remaining amount, keeping its priority; 0 removes it. Unknown ids are ignored."""
         self.execution.crowd_reduce(order_id, lots)
+        if not self.gathering:
+            self.execution.commit()
+
+    def together(self, act: Callable[[], None]) -> None:
+        """Do several acts of the crowd as one event: what it changed is published once, at its end."""
+        self.gathering = True
+        try:
+            act()
+        finally:
+            self.gathering = False
         self.execution.commit()
 
     def remaining(self, order_id: int) -> int:

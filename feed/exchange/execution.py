@@ -243,6 +243,8 @@ class Execution:
         listing.open_interest_lots += (
             max(0, position.amount_e8 + signed_e8) - max(0, position.amount_e8)
         ) // listing.lot_e8
+        if liquidation:
+            position.liquidated_e8 += amount_e8
         pnl, carry = account.fill(position, signed_e8, price * listing.tick_e8, fee)
         self.exchange.crowd_pays(listing, -signed_e8, price * listing.tick_e8)
         moved = (account, position)

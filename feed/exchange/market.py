@@ -4,7 +4,7 @@ A market acts only through ``Floor``, as the anonymous crowd: its orders rest in
 and match with the same engine as the clients' orders.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from feed.exchange.instruments import Instrument
@@ -30,6 +30,9 @@ class Floor(Protocol):
 
     def best(self, instrument: str, buy: bool) -> tuple[int, int] | None:
         """Best price and total lots of a side, all orders included; None when the side is empty."""
+
+    def together(self, act: Callable[[], None]) -> None:
+        """Do several of the above as one event: what it changed is published once, at its end."""
 
     def set_index(self, underlying: str, price_usd: float) -> None:
         """Publish a new index price; marks and funding follow from it."""

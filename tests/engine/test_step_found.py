@@ -1,12 +1,20 @@
 """What simulated runs once found wrong in the core, each in the plainest world that shows it."""
 
+import re
+from itertools import pairwise
+from random import Random
+
 import orjson
 import pytest
 
 from engine.core.step import Core
+from engine.sim.market import HostileMarket
+from engine.sim.options import LISTED
 from engine.sim.world import World
+from feed.auth import throwaway_key
+from feed.exchange.exchange import Exchange
 from kernels.compiled import addresses
-from tests.engine.simulated import SECOND_NS, run, world
+from tests.engine.simulated import SECOND_NS, START_NS, plan, run, world
 
 PERPETUAL = "BTC-PERPETUAL"
 
@@ -112,3 +120,51 @@ def test_a_trade_of_somebody_else_is_asked_about_and_then_halts() -> None:
     assert status["mode"] == "HALTED" and "by the venue" in status["halt_reason"]
     assert sum(b'"private/portfolio"' in text for text in sent) == 3
     assert not w.exchange.open_orders(account(w))
+
+
+def test_orders_settle_although_an_answer_comes_before_the_last_one_has_settled() -> None:
+    market = HostileMarket(LISTED[:1], Random(8), SECOND_NS // 10, True)
+    told = plan(mode="mass_quote", requote_ticks=0, requote_bps=0.0)
+    w = World(told, Exchange(market, seed=8), throwaway_key().token, START_NS)
+    run(w, 5)
+    sent: list[int] = []
+    w.on_outbound = lambda now_ns, text: sent.append(now_ns) if b"mass_quote" in text else None
+    # A level of which no report ever comes: the venue took it for one that rested already.
+    w.core.table.take(0, 1, 1000, 1, w.now_ns)
+    status = run(w, 4)
+    assert max(later - earlier for earlier, later in pairwise(sent)) < SECOND_NS
+    assert 1000 not in [order["price_ticks"] for order in w.core.table.orders()]
+    assert status["orders_believed"] > 0
+
+
+def test_what_must_go_goes_without_a_message_that_the_venue_would_count_too_much() -> None:
+    w = world(9, mode="mass_quote")
+    run(w, 5)
+    sent: list[tuple[int, bytes]] = []
+    spoiled: list[int] = []
+    w.on_outbound = lambda now_ns, text: sent.append((now_ns, text))
+    w.core.outbox.set_message_rate(1)
+
+    def spoil(messages: list[bytes]) -> list[list[bytes]]:
+        """Make one book inconsistent, shortly after the only message of its second has left."""
+        if not spoiled and sent and w.now_ns - sent[-1][0] < SECOND_NS // 2 and b"private/mass_quote" in sent[-1][1]:
+            for i, data in enumerate(messages):
+                if data.startswith(b'{"channel_name":"book.'):
+                    messages[i] = re.sub(rb'"total_bid_amount":[0-9.]+', b'"total_bid_amount":123456', data)
+                    spoiled.append(w.now_ns)
+                    break
+        return [messages]
+
+    w.reads = spoil
+    while not spoiled:
+        run(w, 0.1)
+    run(w, 0.1)
+    after = [orjson.loads(text)["method"] for now_ns, text in sent if now_ns >= spoiled[0]]
+    assert "private/cancel_session" in after and "private/mass_quote" not in after
+    assert not w.exchange.open_orders(account(w))
+    run(w, 3)
+    counted = [now_ns for now_ns, text in sent if b"mass_quote" in text or b"set_mm_protection" in text]
+    assert all(later - earlier >= SECOND_NS for earlier, later in pairwise(counted))
+    w.core.outbox.set_message_rate(50)
+    run(w, 5)
+    assert w.exchange.open_orders(account(w))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from feed.frames import ListSink
 from feed.outbox import Outbox
 
-CANCEL, REDUCE, QUOTE, OTHER = 0, 1, 2, 3
+CANCEL, REDUCE, QUOTE, OTHER, CLEAR = 0, 1, 2, 3, 4
 SENT, QUEUED, REFUSED, FULL = 1, 2, 0, -1
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -27,7 +27,7 @@ gaps = st.one_of(st.integers(0, 5 * MS), st.integers(0, 100 * MS), st.integers(0
     rate=st.integers(1, 60),
     share=st.floats(0.01, 1.0),
     reserve=st.integers(0, 50),
-    steps=st.lists(st.tuples(gaps, st.sampled_from([REDUCE, QUOTE])), max_size=150),
+    steps=st.lists(st.tuples(gaps, st.sampled_from([REDUCE, QUOTE, CLEAR])), max_size=150),
 )
 @settings(max_examples=200, deadline=None)
 def test_no_window_of_a_second_holds_more_than_the_rate(rate, share, reserve, steps):
@@ -356,6 +356,25 @@ def test_a_new_connection_starts_empty_but_keeps_the_breaker():
     assert fresh.sent == [b"c2"]
 
 
+def test_a_clear_takes_what_is_left_of_the_window_and_is_then_refused():
+    _, outbox = make(message_rate=10, burst_share=0.5, reserve_percent=20, window_ns=SECOND)
+    # The burst is five, and new quotes leave two of the window: a clear minds neither.
+    assert [outbox.submit(QUOTE, b"q", 0) for _ in range(5)].count(SENT) == 3
+    assert [outbox.submit(CLEAR, b"c", 0) for _ in range(8)] == [SENT] * 7 + [REFUSED]
+    assert not outbox.admits(REDUCE, SECOND - 1) and outbox.admits(CLEAR, SECOND) and outbox.admits(CANCEL, 0)
+    assert outbox.stats()["sent_clear"] == 7
+
+
+def test_a_clear_is_refused_while_the_venue_or_the_socket_refuses():
+    sink, outbox = make()
+    sink.blocked = True
+    assert outbox.submit(CLEAR, b"c", 0) == REFUSED and outbox.stats()["queued"] == 0
+    sink.blocked = False
+    assert outbox.submit(CANCEL, b"x", MS) == SENT and outbox.admits(CLEAR, MS)
+    outbox.on_throttled(MS)
+    assert outbox.submit(CLEAR, b"c", MS) == REFUSED and outbox.submit(CANCEL, b"x", MS) == SENT
+
+
 @pytest.mark.parametrize(
     "options",
     [{"message_rate": 0}, {"message_rate": 5000}, {"cancel_rate": 0}, {"burst_share": 0.0}, {"reserve_percent": 100},
@@ -371,4 +390,4 @@ def test_bad_calls_are_refused():
     with pytest.raises(ValueError):
         outbox.set_message_rate(0)
     with pytest.raises(ValueError):
-        outbox.submit(4, b"x", 0)
+        outbox.submit(5, b"x", 0)
