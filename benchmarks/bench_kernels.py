@@ -10,7 +10,7 @@ from engine.bench.harness import Player, repeat_fill, repeat_quote, repeat_volat
 from engine.bench.in_process import live_core
 from engine.bench.reference import PlainPython
 from engine.bench.tapes import INSTRUMENT
-from kernels.compiled import addresses
+from kernels.kept import addresses
 from kernels.records import POSITION
 from tests.reference.fifo import Fifo
 from tests.reference.volatility import Estimator

@@ -7,7 +7,6 @@ is compiled after that, which ``compile_count`` lets the caller show.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numba
@@ -17,8 +16,8 @@ from numba import carray, types  # type: ignore[attr-defined]
 from kernels import position as position_kernels
 from kernels import quote as quote_kernels
 from kernels import resolve as resolve_kernels
-from kernels import strategy as strategy_kernels
 from kernels import volatility as volatility_kernels
+from kernels.addresses import Addresses
 from kernels.kernel import (
     COMPILES,
     OPTIONS,
@@ -36,16 +35,6 @@ from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILIT
 
 CALLBACK_OPTIONS: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name != "nogil"}
 QUOTE_SIGNATURE = i4(*map(types.CPointer, (market_record, model_record, target_record)))
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """C function pointers as integers; the types are those of ``records.pxd``."""
-
-    resolve: int  # resolve_fn
-    quote: int  # quote_fn
-    volatility: int  # volatility_fn
-    fill: int  # fill_fn
 
 
 def pointer(record: Any) -> Any:
@@ -142,6 +131,8 @@ def compile_strategy(function: Callable[[Any, Any, Any], int]) -> int:
     that is none (kernels.strategy.flaw) becomes code -1 - flaw and an empty target. Raises TypeError with Numba's
     explanation if it does not compile.
     """
+    from kernels import strategy as strategy_kernels
+
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": False}
     try:
         inner = numba.njit(i4(market_record, model_record, target_record), boundscheck=True, **options)(

@@ -17,7 +17,10 @@ TESTED_ELSEWHERE = {
     "engine.live.host": "what it finds is shown by test_cli_check",
 }
 # Modules of kernels and core that reach outside before trading begins, and what for.
-IMPURE = {"kernels/cache.py": "finds, names and protects the directory of compiled kernels"}
+IMPURE = {
+    "kernels/cache.py": "finds, names and protects the directory of compiled kernels",
+    "kernels/kept.py": "keeps compiled kernels there and loads them, at start alone",
+}
 
 
 def sources(*suffixes: str, within: tuple[str, ...] = rules.PACKAGES) -> list[str]:

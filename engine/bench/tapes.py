@@ -20,7 +20,7 @@ from feed.exchange.listing import default_instruments
 from feed.exchange.market import Market
 from feed.exchange.seeded import SeededMarket
 from feed.frames import ListSink
-from kernels.compiled import addresses
+from kernels.kept import addresses
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_795_000_000 * SECOND_NS

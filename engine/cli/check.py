@@ -157,7 +157,7 @@ def _show_readiness(report: dict[str, Any], sums: list[FeeArithmetic]) -> None:
     key, kernels, host = report["key"], report["kernels"], report["host"]
     state = f"usable, id {key['id']}" if key.get("usable") else "not usable" if key["needed"] else "not needed"
     click.echo(f"\nKey: {state}")
-    click.echo(f"Kernels: {kernels['compiled']} compiled in {kernels['cache']}")
+    click.echo(f"Kernels: {'compiled' if kernels['compiled'] else 'not compiled yet'}, kept in {kernels['cache']}")
     governor, clock = host["governor"] or "unknown", host["clock_source"] or "unknown"
     click.echo(f"Host: {len(host['cpus'])} processors, governor {governor}, clock {clock}")
     for note in [*report["notes"], *hints(host)]:

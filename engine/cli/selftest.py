@@ -11,7 +11,7 @@ from engine.cli.options import print_json
 
 
 @click.command(epilog=TEXT)
-@click.option("--short", is_flag=True, help="Only the checks that run before every connection (about 50 ms).")
+@click.option("--short", is_flag=True, help="Without the simulations (about 50 ms).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(short: bool, as_json: bool) -> None:
     """Compare the compiled kernels with published numbers; status 1 when one differs."""

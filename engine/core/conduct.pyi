@@ -13,7 +13,7 @@ from feed.frames import Sink
 from feed.outbox import Outbox
 from feed.session import Session
 from feed.session_plan import SessionPlan
-from kernels.compiled import Addresses
+from kernels.addresses import Addresses
 
 def session_plan(plan: CorePlan) -> SessionPlan: ...
 

@@ -25,7 +25,7 @@ cdef enum:
 cdef class Core(Conduct):
     """The deterministic core of one connection after another.
 
-    ``plan``: engine.core.plan.CorePlan. ``addresses``: kernels.compiled.Addresses. Call ``attach`` with a sink before
+    ``plan``: engine.core.plan.CorePlan. ``addresses``: kernels.addresses.Addresses. Call ``attach`` with a sink before
     ``on_connected``, and ``on_timer`` whenever ``deadline_ns`` is due.
     """
 

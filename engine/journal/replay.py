@@ -11,11 +11,11 @@ from typing import Any
 from engine.core.plan import CorePlan
 from engine.core.step import Core
 from engine.journal.plan_text import NotThisPlan, build_facts, plan_of
-from engine.live.strategy import found
 from engine.sim.tape import Act, Input, feed
 from feed.journal import Journal, JournalDamaged, Kind, Record
 from feed.tap import AnswerSink, batch_end
-from kernels.compiled import Addresses, addresses, compile_strategy
+from kernels.addresses import Addresses
+from kernels.kept import addresses
 
 
 class CannotReplay(ValueError):
@@ -210,6 +210,9 @@ def _kernels(recorded: str | None, given: str | None) -> Addresses:
         raise CannotReplay(f"the run quoted with {why}")
     if recorded is None:
         return addresses()
+    from engine.live.strategy import found
+    from kernels.compiled import compile_strategy
+
     return replaced(addresses(), quote=compile_strategy(found(recorded)))
 
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from logging import Logger
@@ -38,6 +38,7 @@ from engine.live.report import run_report
 from engine.live.run_journal import RunJournal
 from engine.live.run_journal import opened as journal_writer
 from engine.live.settings import Configure, RunSettings
+from engine.live.start import Start
 from engine.live.status import StatusLine, status_line
 from engine.live.tuning import Tuning, after_start, before_start
 from engine.live.watch import Watch
@@ -48,7 +49,8 @@ from feed.connection import check_address, connect
 from feed.frames import MessageHandler
 from feed.transport import WsSink
 from feed.venue import Network
-from kernels import compiled, selftest
+from kernels import kept, proof
+from kernels.addresses import Addresses
 
 FIRST_LINE_S = 1.0
 PONG_SHARE = 0.5
@@ -93,7 +95,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
 
     Raises ``StartRefused`` and ``ConfigRefused`` before anything is sent.
     """
-    plan = live_plan(loaded.config)
+    plan, start = live_plan(loaded.config), Start()
     with ExitStack() as stack:
         log = stack.enter_context(opened(plan.log_file, plan.log_level, plan.log_bytes_max))
         credentials = _credentials(plan)
@@ -138,7 +140,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
 
         def report(reason: str) -> dict[str, Any]:
             seconds = time.monotonic() - started
-            told = {**labels, "config": settings.told}
+            told = {**labels, "config": settings.told, "start_seconds": start.seconds}
             return run_report(core.status(), latency.total(), reason=reason, seconds=seconds, labels=told)
 
         watch = Watch(log)
@@ -146,10 +148,12 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         log.info("start", extra={"fields": {**labels, "url": url}})
         started = time.monotonic()
         options.last_check()
+        start.mark("ready")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_steered(control, plan, line))
             hangup = Hangup(session.stop, settings)
-            ending = runner.run(_attended(session, options.seconds, line, watch, hangup, lambda: report("running")))
+            beside_it = (_show(session, line, watch, lambda: report("running")), _first_quote(core, start))
+            ending = runner.run(_attended(session, options.seconds, line, hangup, beside_it))
         final = report(ending.cause.value)
         final["detail"], final["mode"] = ending.detail, ending.mode
         final |= beside.ended(ending.cause.value, now_ns())
@@ -191,21 +195,21 @@ async def _attended(
     session: LiveLoop,
     seconds: float | None,
     line: StatusLine,
-    watch: Watch,
     hangup: Hangup,
-    report: Callable[[], dict[str, Any]],
+    beside: Iterable[Coroutine[Any, Any, None]],
 ) -> Ending:
-    """Run with signals bound and the status line moving."""
+    """Run with signals bound, and what goes on beside it: the status line."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, session.stop)
     loop.add_signal_handler(signal.SIGHUP, hangup.signalled)
-    shower = loop.create_task(_show(session, line, watch, report))
+    tasks = [loop.create_task(one) for one in beside]
     try:
         return await session.run(seconds)
     finally:
-        shower.cancel()
-        await asyncio.gather(shower, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         line.end()
 
 
@@ -218,20 +222,27 @@ async def _show(session: LiveLoop, line: StatusLine, watch: Watch, report: Calla
         await asyncio.sleep(line.interval_s)
 
 
+async def _first_quote(core: Core, start: Start) -> None:
+    """Mark the first quote, to a hundredth of the time waited for it: the hot path has no clock to spare for it."""
+    began_ns = now_ns()
+    while core.quoter.quotes_sent == 0:
+        await asyncio.sleep(max(0.001, (now_ns() - began_ns) / 1e11))
+    start.mark("first_quote")
+
+
 def _credentials(plan: LivePlan) -> Credentials:
     if plan.network == "local":
         return throwaway_key()
     return find_key(plan.credentials, plan.network, os.environ)
 
 
-def _kernels(strategy: str | None, config: Config) -> compiled.Addresses:
-    """Compile or load the kernels, compare them with published numbers, touch each once; then a user's strategy."""
-    failed = [check for check in selftest.run(short=True) if not check.passed]
+def _kernels(strategy: str | None, config: Config) -> Addresses:
+    """Load the kernels, or compile them; compare them with published numbers; then a user's strategy."""
+    addresses = kept.addresses()
+    failed = [check for check in proof.run(addresses) if not check.passed]
     if failed:
         names = ", ".join(check.name for check in failed)
         raise StartRefused(f"the kernels fail their self-test ({names}): run `quoter selftest`; nothing was sent")
-    compiled.warm_up()
-    addresses = compiled.addresses()
     if strategy is None:
         return addresses
     from engine.live.strategy import StrategyRefused, strategy_address

@@ -31,11 +31,10 @@ def hints(found: dict[str, Any]) -> list[str]:
 
 
 def kernel_cache() -> dict[str, Any]:
-    """Where compiled kernels are kept and how many there are: a start without them takes some seconds more."""
-    from kernels import cache
+    """Where compiled kernels are kept and whether they are there: a start without them takes some seconds more."""
+    from kernels import cache, kept
 
-    path = cache.root() / cache.key()
-    return {"cache": str(path), "compiled": sum(1 for _ in path.glob("**/*.nbc")) if path.is_dir() else 0}
+    return {"cache": str(cache.root() / cache.key()), "compiled": kept.is_kept()}
 
 
 def _line(path: str) -> str | None:

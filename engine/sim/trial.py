@@ -28,7 +28,7 @@ from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
 from feed.exchange.options import Options as ExchangeOptions
 from feed.frames import ListSink
-from kernels.compiled import addresses
+from kernels.kept import addresses
 
 KEY_NAME = "K1"
 ACCOUNT = "A1"

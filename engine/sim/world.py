@@ -16,7 +16,7 @@ from engine.sim.tape import Act, Tape
 from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
 from feed.frames import ListSink
-from kernels.compiled import addresses
+from kernels.kept import addresses
 
 NEVER_NS = 2**63 - 1
 PING_NS = 1_000_000_000

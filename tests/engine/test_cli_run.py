@@ -77,6 +77,8 @@ def test_a_timed_run_reports_and_leaves_nothing(mode: str) -> None:
     report = json.loads(out)
     check_clean(report)
     assert report["quote_mode"] == mode
+    start = report["start_seconds"]
+    assert 0.0 < start["ready"] < start["first_quote"] < start["ready"] + 4.0
     assert set(report["positions"]) == {"BTC-PERPETUAL", "ETH-PERPETUAL"}
     assert all(line["quotes"] > 0 for line in report["instruments"].values())
     assert report["max_abs_positions"]["BTC-PERPETUAL"] * 60_000 < 50_000

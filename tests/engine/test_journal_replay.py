@@ -17,7 +17,7 @@ from feed.frames import ListSink
 from feed.journal import Journal, JournalDamaged, Kind, segment_files
 from feed.journal_segments import SegmentWriter
 from feed.tap import SLOT_BYTES, Joiner, Tap
-from kernels.compiled import addresses
+from kernels.kept import addresses
 from kernels.ring import RingReader, RingWriter
 from tests.engine.simulated import plan
 from tests.engine.test_tape import recorded

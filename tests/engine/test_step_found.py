@@ -13,7 +13,7 @@ from engine.sim.options import LISTED
 from engine.sim.world import World
 from feed.auth import throwaway_key
 from feed.exchange.exchange import Exchange
-from kernels.compiled import addresses
+from kernels.kept import addresses
 from tests.engine.simulated import SECOND_NS, START_NS, plan, run, world
 
 PERPETUAL = "BTC-PERPETUAL"

@@ -17,7 +17,7 @@ from feed.exchange.exchange import Exchange
 from feed.exchange.listing import default_instruments
 from feed.exchange.seeded import SeededMarket
 from feed.frames import ListSink
-from kernels.compiled import addresses
+from kernels.kept import addresses
 from tests.engine.simulated import SECOND_NS, START_NS, plan, run
 
 

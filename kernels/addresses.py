@@ -1,0 +1,19 @@
+"""Where the compiled kernels are: one C function pointer each, with the C types that ``records.pxd`` gives them."""
+
+from ctypes import CFUNCTYPE, c_double, c_int32, c_int64, c_void_p
+from dataclasses import dataclass
+
+RESOLVE = CFUNCTYPE(c_int32, c_void_p, c_double, c_void_p)
+QUOTE = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p)
+VOLATILITY = CFUNCTYPE(c_double, c_void_p, c_double, c_int64)
+FILL = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64, c_double)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """C function pointers as integers; the types are those of ``records.pxd``."""
+
+    resolve: int  # resolve_fn
+    quote: int  # quote_fn
+    volatility: int  # volatility_fn
+    fill: int  # fill_fn

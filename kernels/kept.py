@@ -1,0 +1,200 @@
+"""The kernels that trade, kept between runs as one object file, so that a start needs no Numba.
+
+Once Numba has compiled the C callbacks of ``kernels.compiled``, their modules are linked into one, everything but the
+callbacks is made internal, and LLVM optimises the whole. What remains is kept when it calls nothing but the functions
+of libm: then no kernel can raise, allocate or reach Python, which the linker's list of symbols shows. It must also
+leave the same bytes as Numba's own code (``kernels.proof.answers``). A later start loads the file through llvmlite in
+tens of milliseconds. The file carries its hash, and the versions and record layouts it was made for; anything else is
+compiled anew. ``kernels.cache`` looks after the directory.
+
+Set-up only; reads and writes the cache directory.
+"""
+
+import hashlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import cache as once
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from llvmlite import binding  # type: ignore[import-untyped]
+
+from kernels import cache, proof, records
+from kernels.addresses import Addresses
+
+FILE = "kernels.object"
+LIBM = frozenset(
+    ("exp", "expm1", "log", "log1p", "log2", "log10", "pow", "sqrt", "floor", "ceil", "rint", "fabs", "fmod")
+)
+BESIDE = "from kernels import position, volatility"
+"""What a second process compiles meanwhile: about half of the work."""
+
+Engine = Any
+_engines: list[Engine] = []
+
+
+class NotKept(RuntimeError):
+    """The kernels cannot be used without Numba; the message says why."""
+
+
+def names() -> tuple[str, ...]:
+    """The kernels, in the order of ``Addresses``."""
+    return tuple(field.name for field in fields(Addresses))
+
+
+def made_for() -> dict[str, Any]:
+    """What the object file depends on beside the name of its directory."""
+    layouts = {name: repr(getattr(records, name).descr) for name in dir(records) if name.isupper() and _is_dtype(name)}
+    return {
+        "kernels": names(),
+        "numba": metadata.version("numba"),
+        "llvmlite": metadata.version("llvmlite"),
+        "processor": binding.get_host_cpu_features().flatten(),
+        "layouts": hashlib.sha256(json.dumps(layouts, sort_keys=True).encode()).hexdigest(),
+    }
+
+
+def _is_dtype(name: str) -> bool:
+    return hasattr(getattr(records, name), "descr")
+
+
+@once
+def addresses() -> Addresses:
+    """The kernels that trade: kept ones, or compiled now and kept.
+
+    Where they cannot be kept, those of ``kernels.compiled``, with a warning unless they check their bounds (a debug
+    build, whose kernels may raise).
+    """
+    file = path()
+    try:
+        return load(file)
+    except NotKept:
+        return _compiled(file)
+
+
+def path() -> Path:
+    """Where the object file is, or would be."""
+    return cache.directory() / FILE
+
+
+def is_kept() -> bool:
+    """Whether a start of this build finds its kernels."""
+    return (cache.root() / cache.key() / FILE).is_file()
+
+
+def load(file: Path) -> Addresses:
+    """The kernels of an object file. Raises ``NotKept`` when there is none, or not one made for this process."""
+    try:
+        head, _, code = file.read_bytes().partition(b"\n")
+        told = json.loads(head)
+        sound = told == _head(code)
+    except (OSError, ValueError) as error:
+        raise NotKept(str(error)) from None
+    if not sound:
+        raise NotKept(f"{file} was made for another build, or is damaged")
+    return _linked(code)
+
+
+def _head(code: bytes) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(json.dumps(made_for()))
+    return made | {"sha256": hashlib.sha256(code).hexdigest()}
+
+
+def _linked(code: bytes) -> Addresses:
+    """The code in executable memory, for as long as the process lives."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    machine = binding.Target.from_default_triple().create_target_machine(jit=True)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    found = {name: engine.get_function_address(_symbol(name)) for name in names()}
+    if not all(found.values()):
+        raise NotKept(f"no address for {', '.join(name for name, at in found.items() if not at)}")
+    _engines.append(engine)
+    return Addresses(**found)
+
+
+def _symbol(name: str) -> str:
+    return f"quoter_{name}"
+
+
+def _compiled(file: Path) -> Addresses:
+    """The kernels after a compilation, kept in ``file``; Numba's own where that cannot be."""
+    with _compiling_beside():
+        importlib.import_module("kernels.quote")
+    from kernels import compiled
+
+    original = compiled.addresses()
+    try:
+        code = object_code({name: getattr(compiled, f"_{name}") for name in names()})
+        kept = _linked(code)
+        if proof.answers(kept) != proof.answers(original):
+            raise NotKept("the optimised kernels differ from Numba's")
+        _write(file, json.dumps(_head(code)).encode() + b"\n" + code)
+    except (NotKept, OSError) as error:
+        if not os.environ.get("NUMBA_BOUNDSCHECK"):
+            warnings.warn(f"the kernels are not kept: {error}", cache.CacheWarning, stacklevel=3)
+        return original
+    return kept
+
+
+@contextmanager
+def _compiling_beside() -> Iterator[None]:
+    """A second process compiles half of the kernels into Numba's cache, where there is a second processor.
+
+    Should it fail, what is missing is compiled in this one.
+    """
+    if len(os.sched_getaffinity(0)) < 2:
+        yield
+        return
+    none = subprocess.DEVNULL
+    with subprocess.Popen([sys.executable, "-c", BESIDE], stdin=none, stdout=none, stderr=none) as child:
+        try:
+            yield
+        except BaseException:
+            child.kill()
+            raise
+
+
+def object_code(callbacks: dict[str, Any]) -> bytes:
+    """One object file of Numba's C callbacks. Raises ``NotKept`` when it would call more than libm."""
+    whole = None
+    for name, callback in callbacks.items():
+        module = binding.parse_bitcode(callback._library._get_module_for_linking().as_bitcode())
+        entry = module.get_function(callback.native_name)
+        entry.name, entry.linkage = _symbol(name), "external"
+        if whole is None:
+            whole, machine = module, callback._library.codegen._tm
+        else:
+            whole.link_in(module)
+    if whole is None:
+        raise NotKept("there is no kernel")
+    entries = {_symbol(name) for name in callbacks}
+    for value in (*whole.functions, *whole.global_variables):
+        if not value.is_declaration and value.name not in entries:
+            value.linkage = "internal"
+    builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=3))
+    builder.getModulePassManager().run(whole, builder)
+    outside = {value.name for value in (*whole.functions, *whole.global_variables) if value.is_declaration}
+    outside = {name for name in outside if not name.startswith("llvm.")} - LIBM
+    if outside:
+        raise NotKept(f"the kernels need {', '.join(sorted(outside))}")
+    code: bytes = machine.emit_object(whole)
+    return code
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Whole or not at all, also beside another process that writes the same."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
+        temporary.write(data)
+    os.replace(temporary.name, file)
