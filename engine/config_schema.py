@@ -94,9 +94,16 @@ class Avellaneda(Section):
     )
     min_spread_bps: Finite = key(2.0, "bps", "smallest full spread", ge=0, le=1000)
     max_spread_bps: Finite = key(60.0, "bps", "largest full spread", gt=0, le=2000)
-    min_edge_bps: Finite = key(1.5, "bps", "edge kept by each fill after the maker fee", ge=0, le=500)
+    min_edge_bps: Finite = key(0.5, "bps", "edge kept by each fill after the maker fee", ge=0, le=500)
     volatility_multiple: Finite = key(
         1.0, "multiplier", "half-spread is at least this times sigma * sqrt(1 s)", ge=0, le=100
+    )
+    touch_multiple: Finite = key(
+        4.0,
+        "multiplier",
+        "half-spread is at most this times that of the others' best quotes, where fee, edge and volatility are paid",
+        gt=0,
+        le=1e6,
     )
     base_size: Finite | None = key(None, "contracts", "size of the first level; without it size_usd", gt=0, le=1e9)
     size_usd: Finite = key(3000.0, "USD", "notional of the first level", gt=0, le=1e8)
@@ -127,7 +134,7 @@ class Execution(Section):
     requote_ticks: int = key(
         1, "ticks", "a quote at most this far from its target, on the safe side, stays", ge=0, le=1000
     )
-    requote_bps: Finite = key(0.3, "bps", "the same in basis points; the larger of the two holds", ge=0, le=100)
+    requote_bps: Finite = key(0.6, "bps", "the same in basis points; the larger of the two holds", ge=0, le=100)
 
 
 class Protection(Section):

@@ -109,6 +109,7 @@ def settings_record(config: Config) -> Record:
         "level_spacing_ticks": _or(a.level_spacing, nan),
         "level_spacing_bps": a.level_spacing_bps,
         "volatility_multiple": a.volatility_multiple,
+        "touch_multiple": a.touch_multiple,
         "size_multipliers": _multipliers(a),
         "levels": a.max_levels,
         "min_lots": 0,

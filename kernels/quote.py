@@ -87,13 +87,17 @@ def empty(target: Record, code: int) -> int:
 def quote(market: Record, model: Record, target: Record) -> int:
     """Write the target ladder; returns OK, or a reason code with an empty target.
 
-    half = max(model's half, volatility_multiple sigma sqrt(1 s), floor) and at most the ceiling, the same for both
-    sides; then kernels.ladder.best_quotes, and sizes faded and cut to capacity by kernels.sizing.
+    half = max(min(model's half, touch_multiple times the half-spread of the others' best quotes), volatility_multiple
+    sigma sqrt(1 s), floor) and at most the ceiling, the same for both sides; then kernels.ladder.best_quotes, and
+    sizes faded and cut to capacity by kernels.sizing.
     """
     code = refusal(market, model)
     if code != OK:
         return empty(target, code)
     skew, half = skew_and_half(market, model)
+    if market.bid_lots > 0 and market.ask_lots > 0:
+        # Takers seldom reach many spreads deep: where the book is tight, a distance in basis points is never hit.
+        half = min(half, model.touch_multiple * 0.5 * (market.ask_ticks - market.bid_ticks) * model.tick_usd)
     half = max(half, model.volatility_multiple * market.sigma_usd, model.half_min_usd)
     half = min(half, model.half_max_usd)
     reservation = market.fair_usd - skew

@@ -39,6 +39,7 @@ cdef struct Settings:
     double level_spacing_ticks   # NaN: level_spacing_bps
     double level_spacing_bps
     double volatility_multiple   # half-spread floor as a multiple of sigma * sqrt(1 s)
+    double touch_multiple     # half-spread ceiling as a multiple of that of the others' best quotes; NaN: none
     double size_multipliers[10]
     int64_t levels
     int64_t min_lots          # the venue's minimum order
@@ -56,11 +57,12 @@ cdef struct Model:
     double inventory_weight
     double inventory_target
     double order_contracts    # size that one fill trades: the first level (stationary quotes), 1 (finite horizon, as in the paper)
-    double liquidity_usd      # (1/gamma) ln(1 + gamma/k)
+    double liquidity_usd      # (1/gamma) ln(1 + gamma/k), and the maker fee
     double skew_per_sigma     # GLFT: sqrt(gamma/(2kA) (1+gamma/k)^(1+k/gamma)), USD per contract per unit sigma
     double half_min_usd       # floors and ceilings of the half-spread
     double half_max_usd
     double volatility_multiple
+    double touch_multiple     # inf: none
     double max_position
     int64_t spacing_ticks
     int64_t min_spread_ticks

@@ -59,7 +59,7 @@ def whole_up(value: float) -> int:
 
 @kernel(i4(settings_record, f8, model_record))
 def _resolve_risk(settings: Record, price_usd: float, model: Record) -> int:
-    """gamma, kappa and the constants that follow from them."""
+    """gamma, kappa and the constants that follow from them; the maker fee is part of the distance that is quoted."""
     gamma = given(settings.gamma, settings.risk / (settings.max_position * price_usd * 1e-4))
     kappa = given(settings.kappa, settings.kappa_per_bp * 1e4 / price_usd)
     if not (0.0 <= gamma < math.inf):
@@ -87,7 +87,10 @@ def _resolve_risk(settings: Record, price_usd: float, model: Record) -> int:
             return BAD_SIZE
         model.order_contracts = size
         model.liquidity_usd, model.skew_per_sigma = coefficients(gamma, gamma, kappa, settings.intensity, size)
+    # A cost of c a fill moves the best distance by c: exp(-k d) (d - c) is largest c farther out than exp(-k d) d.
+    model.liquidity_usd += given(settings.maker_fee_rate, 0.0) * price_usd
     model.volatility_multiple = given(settings.volatility_multiple, 0.0)
+    model.touch_multiple = given(settings.touch_multiple, math.inf)
     total = model.liquidity_usd + model.skew_per_sigma + model.inventory_weight + model.inventory_target
     return OK if -math.inf < total + model.volatility_multiple < math.inf else NOT_FINITE
 

@@ -42,7 +42,7 @@ def test_check_accepts_the_defaults(quoter: Quoter) -> None:
     done = quoter("check")
     assert done.exit_code == 0
     assert "network local, instruments BTC-PERPETUAL" in done.stdout
-    assert "floor 2.50 - fee 1.00 = 1.50 bps at least" in done.stdout
+    assert "floor 1.50 - fee 1.00 = 0.50 bps at least" in done.stdout
     assert "accepted, not used yet: position_fade_time" in done.stdout
 
 
@@ -59,7 +59,7 @@ def test_check_reports_every_key_as_json(quoter: Quoter) -> None:
     }
     assert report["values"]["market.label"]["value"] == "7"
     assert report["values"]["trading_strategy.avellaneda.time_horizon"]["value"] is None  # infinity has no JSON
-    assert report["fees"][0]["edge_bps"] == pytest.approx(1.5)
+    assert report["fees"][0]["edge_bps"] == pytest.approx(0.5)
 
 
 def test_a_refused_configuration_is_status_2_with_every_problem(quoter: Quoter) -> None:

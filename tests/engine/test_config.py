@@ -112,9 +112,9 @@ def test_the_example_gives_every_key_of_the_reference_table() -> None:
     given = set(load(ROOT / "examples" / "config.toml").sources)
     sections = ("trading_strategy.", "volatility.", "risk.", "trading_fees.")
     ours = {
-        "risk", "kappa_per_bp", "min_spread_bps", "max_spread_bps", "min_edge_bps", "volatility_multiple", "size_usd",
-        "level_spacing_bps", "mode", "requote_ticks", "requote_bps", "trade_multiple", "quote_multiple", "data_stale",
-        "min_interval_ms", "max_position_usd", "max_order_usd", "collar_bps",
+        "risk", "kappa_per_bp", "min_spread_bps", "max_spread_bps", "min_edge_bps", "volatility_multiple",
+        "touch_multiple", "size_usd", "level_spacing_bps", "mode", "requote_ticks", "requote_bps", "trade_multiple",
+        "quote_multiple", "data_stale", "min_interval_ms", "max_position_usd", "max_order_usd", "collar_bps",
     }  # fmt: skip
     table = {path for path in KEYS if path.startswith(sections) and path.rpartition(".")[2] not in ours}
     assert table <= given

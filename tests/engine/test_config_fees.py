@@ -15,11 +15,11 @@ def config_with(**values: object) -> Config:
 
 def test_by_hand_in_basis_points() -> None:
     sums = fee_arithmetic(Config(), "BTC-PERPETUAL", Reference(60_000.0, 1.0))
-    assert sums.floor_bps == pytest.approx(2.5)  # 1 bp fee and 1.5 bp edge
+    assert sums.floor_bps == pytest.approx(1.5)  # 1 bp fee and 0.5 bp edge
     assert sums.ceiling_bps == pytest.approx(30.0)
-    assert sums.edge_bps == pytest.approx(1.5)
-    assert sums.round_trip_usd == pytest.approx(2 * 1.5e-4 * 3000)
-    assert "2 x 1.50 bps x 3,000 USD = 0.90 USD a round trip" in str(sums)
+    assert sums.edge_bps == pytest.approx(0.5)
+    assert sums.round_trip_usd == pytest.approx(2 * 0.5e-4 * 3000)
+    assert "2 x 0.50 bps x 3,000 USD = 0.30 USD a round trip" in str(sums)
 
 
 def test_by_hand_in_ticks() -> None:
@@ -28,7 +28,7 @@ def test_by_hand_in_ticks() -> None:
     )
     assert sums.ceiling_bps == pytest.approx(10 / 6)  # 10 USD of 60,000
     assert sums.best_edge_bps == pytest.approx(10 / 6 - 1)
-    assert sums.edge_bps == pytest.approx(1.5)
+    assert sums.edge_bps == pytest.approx(0.5)
     assert sums.first_level_usd == pytest.approx(18_000)
 
 

@@ -76,6 +76,7 @@ def test_distances_are_the_papers(horizon: float, lots: int, sigma: float, drift
     st.integers(-30, 30),
     st.integers(1, 8),
     st.sampled_from([1.0, 20.0, math.inf]),
+    st.sampled_from([0.3, 2.0, math.inf]),
 )
 def test_against_the_slow_twin(
     fair: float,
@@ -88,11 +89,17 @@ def test_against_the_slow_twin(
     shift: int,
     width: int,
     horizon: float,
+    touch: float,
 ) -> None:
     skew = abs(lots * 0.001 - aim) * 0.1 * sigma**2 * horizon * weight
     assume(math.isinf(horizon) or skew < 0.9 * fair)  # beyond it there is no price left to quote around
     model = resolved(
-        inventory_weight=weight, inventory_target=aim, horizon_s=horizon, volatility_multiple=0.5, min_size=0.05
+        inventory_weight=weight,
+        inventory_target=aim,
+        horizon_s=horizon,
+        volatility_multiple=0.5,
+        touch_multiple=touch,
+        min_size=0.05,
     )
     best_bid = round(fair / 0.5) + shift
     best_ask = best_bid + width
@@ -113,7 +120,8 @@ def test_against_the_slow_twin(
     size = 0.3 if math.isinf(horizon) else 1.0
     root = sigma * math.sqrt(0.1 / (2 * 1.5 * 0.9 * size) * (1 + 0.1 * size / 1.5) ** (1 + 1.5 / (0.1 * size)))
     unit = root if math.isinf(horizon) else 0.1 * sigma**2 * horizon
-    half = min(max(math.log(1 + 0.1 * size / 1.5) / (0.1 * size) + size * unit / 2, 0.5 * sigma, 0.75), 5.0)
+    half = min(math.log(1 + 0.1 * size / 1.5) / (0.1 * size) + size * unit / 2, touch * 0.25 * width)
+    half = min(max(half, 0.5 * sigma, 0.75), 5.0)
     centre = fair - weight * (lots * 0.001 - aim) * unit
     low, high = Fraction(centre - half) * 2, Fraction(centre + half) * 2
     for edge in (low, high, (low + high) / 2, (low - math.floor(low)) - (math.ceil(high) - high)):
@@ -169,10 +177,11 @@ def test_mirrored_input_gives_mirrored_quotes(
 @pytest.mark.parametrize("c", [0.01, 10.0])
 @given(positions, sigmas, st.sampled_from([5.0, math.inf]))
 def test_prices_scale(c: float, lots: int, sigma: float, horizon: float) -> None:
-    ask = {"horizon_s": horizon, "intensity": 0.9}
-    one = quoted(market(60_000.0, sigma, lots), resolved(**ask))
+    ask = {"horizon_s": horizon, "intensity": 0.9, "touch_multiple": 0.4}
+    book = {"bid_ticks": 119_990, "bid_lots": 1, "ask_ticks": 120_010, "ask_lots": 1}
+    one = quoted(market(60_000.0, sigma, lots, **book), resolved(**ask))
     other = quoted(
-        market(60_000.0 * c, sigma * c, lots),
+        market(60_000.0 * c, sigma * c, lots, **book),
         resolved(60_000.0 * c, gamma=0.1 / c, kappa=1.5 / c, tick_usd=0.5 * c, **ask),
     )
     assert other["reservation_usd"] == pytest.approx(c * one["reservation_usd"], rel=1e-12)
@@ -240,6 +249,34 @@ def test_floors_and_ceilings_of_the_half_spread() -> None:
     assert quoted(market(sigma=9.0), resolved(volatility_multiple=0.5))["half_bid_usd"] == 4.5
     assert quoted(market(sigma=90.0), resolved(volatility_multiple=0.5))["half_bid_usd"] == 5.0
     assert quoted(market(sigma=0.01), resolved(kappa=50.0))["half_ask_usd"] == 0.75
+
+
+def half_in(width: int, **settings: float) -> float:
+    """The half-spread in USD that is quoted into a book so many ticks of 0.5 USD wide."""
+    book = {"bid_ticks": 120_000 - width, "bid_lots": 1, "ask_ticks": 120_000, "ask_lots": 1}
+    target = quoted(market(sigma=1.0, **book), resolved(max_spread_ticks=math.nan, **settings))
+    assert target["half_bid_usd"] == target["half_ask_usd"]
+    return float(target["half_bid_usd"])
+
+
+def test_the_half_spread_follows_a_tight_book_down_to_its_floors() -> None:
+    free = half_in(1)
+    assert 0.6 < free < 1.5
+    with_fees = {"maker_fee_rate": 1e-4, "min_edge_bps": 0.5, "touch_multiple": 4.0}  # 6 USD and 3 USD
+    assert half_in(1, **with_fees) == half_in(9, **with_fees) == 9.0  # 4 x 2.25 USD
+    assert half_in(1, volatility_multiple=1.25, touch_multiple=0.1) == 1.25
+    widths = [half_in(n, kappa=0.05, touch_multiple=2.0) for n in range(3, 200)]
+    assert widths == sorted(widths)
+    assert widths[0] == 1.5
+    assert widths[-1] == widths[-60] == half_in(1, kappa=0.05)
+    # A continuous cut: a tick of the book moves it by the multiple of half a tick, never by more.
+    assert max(b - a for a, b in itertools.pairwise(widths)) <= 0.5 + 1e-9
+
+
+def test_without_both_sides_of_the_book_nothing_is_cut() -> None:
+    model = resolved(touch_multiple=0.01, kappa=0.3)
+    one_sided = quoted(market(bid_ticks=119_999, bid_lots=1, ask_ticks=120_000), model)
+    assert one_sided["half_bid_usd"] == quoted(market(), model)["half_bid_usd"] > 1.0
 
 
 def test_one_sided_and_empty_books_are_quoted_on() -> None:

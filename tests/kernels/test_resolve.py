@@ -59,6 +59,7 @@ def test_reference_settings() -> None:
     assert (model["min_spread_ticks"], model["max_spread_ticks"], model["spacing_ticks"]) == (3, 20, 8)
     assert model["level_lots"].tolist() == [300, 390, 540, 660, 840, 0, 0, 0, 0, 0]
     assert (model["inventory_weight"], model["inventory_target"], model["volatility_multiple"]) == (1.0, 0.0, 0.0)
+    assert math.isinf(model["touch_multiple"])
     assert (model["levels"], model["min_lots"], model["post_only"]) == (5, 1, 1)
     assert model["resolved_at_usd"] == 60_000.0
 
@@ -100,6 +101,17 @@ def test_the_widest_floor_and_the_tightest_ceiling_hold() -> None:
     assert fees["min_spread_ticks"] == 29
     rebate = resolved(maker_fee_rate=-1e-4, min_edge_bps=0.2)
     assert rebate["half_min_usd"] == 0.75
+
+
+def test_the_fee_is_added_to_the_distance() -> None:
+    """A fee c a contract moves the best distance by c: A exp(-k d) (d - c) is largest at c + 1/k."""
+    free, paid, rebate = (resolved(maker_fee_rate=rate) for rate in (0.0, 1e-4, -1e-5))
+    assert paid["liquidity_usd"] - free["liquidity_usd"] == pytest.approx(6.0, rel=1e-12)
+    assert rebate["liquidity_usd"] - free["liquidity_usd"] == pytest.approx(-0.6, rel=1e-12)
+    assert paid["skew_per_sigma"] == free["skew_per_sigma"]
+    assert resolved(horizon_s=9.0, maker_fee_rate=1e-4)["liquidity_usd"] == pytest.approx(
+        6.0 + avellaneda.liquidity_usd(0.1, 1.5)
+    )
 
 
 def test_the_floor_wins_over_the_ceiling_and_no_ceiling_is_none() -> None:
@@ -226,6 +238,7 @@ CHANGES = {
     "max_position": 5.0,
     "level_spacing_ticks": 4,
     "volatility_multiple": 2.0,
+    "touch_multiple": 3.0,
     "levels": 3,
     "min_lots": 50,
     "post_only": 0,
