@@ -8,14 +8,14 @@ random.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from feed import session_events as events
 from feed.messages import Notification, Reply, SystemEvent
+from feed.session_answers import Answers
 from feed.session_plan import SNAPSHOT_CHANNELS, SessionPlan
 from feed.session_requests import FIRST_HOT_ID, NEVER_NS, Pending, Requests
-from feed.session_results import Unexpected, json_number, mark_price_usd, member, message_rate, positions_e8, rows
+from feed.session_results import Unexpected, json_number
 from feed.session_table import AFTER_SET_UP, TABLE, State, Trigger
 from feed.venue import RECONNECT_EVENT, Action, ErrorCode, Method, action
 
@@ -24,23 +24,20 @@ class SessionError(RuntimeError):
     """The owner asked for something that this state does not allow."""
 
 
-class Session:
+class Session(Answers):
     """One account's session over many connections; ``generation`` counts them."""
 
     def __init__(self, plan: SessionPlan) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self.state = State.DISCONNECTED
         self.generation = 0
         self.is_fatal = False
         self.stray_replies = 0
-        self._login_failures = 0
         self._deadline_ns = NEVER_NS
         self._pending = Requests()
         self._snapshots: set[str] = set()
         self._subscribed = False
-        self._prices: dict[str, float] = {}
         self._protection: dict[str, tuple[int, int]] = dict(plan.protection)
-        self._events: list[events.Event] = []
         self._enter: dict[State, Callable[[int], None]] = {
             State.LOGIN: lambda now_ns: None,
             State.SYSTEM_INFO: lambda now_ns: self._step(Method.SYSTEM_INFO, {}),
@@ -53,6 +50,7 @@ class Session:
             State.PORTFOLIO: lambda now_ns: self._step(Method.PORTFOLIO, {}),
             State.INSTRUMENTS: lambda now_ns: self._step(Method.INSTRUMENTS, {}),
             State.PRICES: self._enter_prices,
+            State.HISTORY: lambda now_ns: self._step(Method.TRADE_HISTORY, self._history.params(plan.instruments)),
             State.PROTECTION: self._enter_protection,
             State.PUBLIC: lambda now_ns: self._subscribe(Method.PUBLIC_SUBSCRIBE, plan.channels_public),
             State.SYNCING: self._enter_syncing,
@@ -68,6 +66,7 @@ class Session:
             Method.PORTFOLIO: self._on_portfolio,
             Method.INSTRUMENTS: self._on_instruments,
             Method.TICKER: self._on_ticker,
+            Method.TRADE_HISTORY: self._on_trade_history,
             Method.SET_MM_PROTECTION: self._on_armed,
         }
 
@@ -96,7 +95,8 @@ class Session:
     @property
     def deadline_ns(self) -> int:
         """When ``poll`` must be called at the latest; ``NEVER_NS`` when nothing is awaited."""
-        return min(self._deadline_ns, self._pending.deadline_ns)
+        again_ns = self._history.again_ns
+        return min(self._deadline_ns, self._pending.deadline_ns, NEVER_NS if again_ns is None else again_ns)
 
     def take_requests(self) -> list[bytes]:
         """The requests to write now, in order. They are not given twice."""
@@ -115,6 +115,7 @@ class Session:
         self.generation += 1
         self._subscribed = False
         self._snapshots.clear()
+        self._history.begin()
         self._protection = dict(self.plan.protection)
         self._begin(now_ns)
 
@@ -142,6 +143,25 @@ class Session:
             params["account"] = self.plan.account
         self._step(Method.LOGIN, params)
         self._deadline_ns = now_ns + self.plan.reply_timeout_ns
+
+    def history_since(self, time_s: float | None) -> None:
+        """Ask at the next set-up for the trades from then on (venue's clock); None: do not ask."""
+        self._history.since_s = time_s
+
+    @property
+    def asks_history(self) -> bool:
+        """Does the set-up ask for trades?"""
+        return self._history.since_s is not None
+
+    def history_taken(self, now_ns: int, *, complete: bool) -> bool:
+        """What to do after ``TradesOfRecord``: go on, or ask again where trades are missing; False: often enough."""
+        if not complete and self._history.ask_again(now_ns):
+            self._deadline_ns = now_ns + self.plan.reply_timeout_ns
+            return True
+        self._history.taken = complete
+        if complete and self.state is State.HISTORY:
+            self._finish_step(now_ns)
+        return complete
 
     def set_protection(self, protection: Mapping[str, tuple[int, int]], now_ns: int) -> None:
         """(trade_amount_e8, quote_amount_e8) of each product, once prices are known; arms them if that step waits.
@@ -196,11 +216,17 @@ class Session:
             pending = self._pending.close(request_id)
             if pending is not None:
                 self._unanswered(pending, request_id, "no answer in time")
+        if self._history.again_ns is not None and now_ns >= self._history.again_ns and self.state is State.HISTORY:
+            self._begin(now_ns)
         if now_ns < self._deadline_ns:
             return
         if self.state is State.PRIVATE and self._subscribed and not self.plan.snapshots_required:
             self._events.append(events.SnapshotMissing(tuple(sorted(self._missing_snapshots()))))
             self._done(now_ns)
+        elif self.state is State.HISTORY and self._pending.waiting:
+            self._pending.clear()
+            self._deadline_ns = now_ns + self.plan.reply_timeout_ns
+            self._events.append(events.TradesOfRecord(self._history.trades))
         elif self.state is State.SYNCING:
             self._fail("market data did not become complete in time")
         elif self.wants_token:
@@ -241,7 +267,7 @@ class Session:
 
     def _begin(self, now_ns: int) -> None:
         """Enter the current step, or the next one that the plan wants."""
-        while not self.plan.wants(self.state):
+        while not self.plan.wants(self.state) or (self.state is State.HISTORY and not self.asks_history):
             self._move(Trigger.DONE)
         self._deadline_ns = now_ns + self.plan.reply_timeout_ns
         self._enter[self.state](now_ns)
@@ -255,6 +281,8 @@ class Session:
         if self._pending.waiting or self.state is State.FAILED:
             return
         if self.state is State.PROTECTION and not self._protection:
+            return
+        if self.state is State.HISTORY and not self._history.taken:
             return
         if self.state is State.PRIVATE:
             if not self._subscribed:
@@ -276,6 +304,7 @@ class Session:
         self._events.append(events.Failed(reason, fatal, state.name))
 
     def _clear(self) -> None:
+        self._history.begin()
         self._pending.clear()
         self._deadline_ns = NEVER_NS
 
@@ -339,6 +368,10 @@ class Session:
         return True
 
     def _step_error(self, pending: Pending, code: int, message: str) -> None:
+        if pending.method == Method.TRADE_HISTORY:
+            # The position of record is known without it.
+            self._events.append(events.TradesOfRecord(self._history.trades))
+            return
         fatal = action(code) is Action.HALT and code != ErrorCode.API_CONNECTION_LIMIT_REACHED
         if pending.method == Method.LOGIN and code == ErrorCode.AUTHENTICATION_FAILED:
             # More attempts would lock the key out.
@@ -377,51 +410,3 @@ class Session:
         for request_id, pending in self._pending.under_way():
             if not pending.is_step and (pending.argument is None or pending.method == Method.SET_MM_PROTECTION):
                 self._unanswered(pending, request_id, message)
-
-    def _on_login(self, pending: Pending, result: Any) -> None:
-        account = member(result, "account_number")
-        if self.plan.account is not None and account != self.plan.account:
-            self._fail(f"logged in to account {account}, not to {self.plan.account}", fatal=True)
-            return
-        self._login_failures = 0
-        self._events.append(events.LoggedIn(account))
-
-    def _on_system_info(self, pending: Pending, result: Any) -> None:
-        environment = member(result, "environment")
-        if self.plan.environment is not None and environment != self.plan.environment:
-            self._fail(f"this is the {environment} environment, not {self.plan.environment}", fatal=True)
-
-    def _on_cancel_on_disconnect(self, pending: Pending, result: Any) -> None:
-        self._events.append(events.MessageRate(message_rate(result)))
-
-    def _on_subscribed(self, pending: Pending, result: Any) -> None:
-        joined = rows(result, "channels")
-        refused = [channel for channel in pending.argument if channel not in joined]
-        if refused:
-            self._fail(f"{pending.method} left out {', '.join(refused)}")
-
-    def _on_open_orders(self, pending: Pending, result: Any) -> None:
-        orders = rows(result, "orders")
-        if orders:
-            self._events.append(events.LeftoverOrders(orders))
-
-    def _on_portfolio(self, pending: Pending, result: Any) -> None:
-        self._events.append(events.PositionsOfRecord(positions_e8(result)))
-
-    def _on_instruments(self, pending: Pending, result: Any) -> None:
-        instruments = rows(result, "instruments")
-        names = [member(row, "instrument_name") for row in instruments]
-        for wanted in self.plan.instruments:
-            if wanted not in names:
-                near = get_close_matches(wanted, names, n=3, cutoff=0.0)
-                self._fail(f"the venue has no instrument {wanted}; the nearest are {', '.join(near)}", fatal=True)
-                return
-        self._events.append(events.InstrumentsKnown(instruments))
-
-    def _on_ticker(self, pending: Pending, result: Any) -> None:
-        self._prices[pending.argument] = mark_price_usd(result)
-        if len(self._prices) == len(self.plan.instruments):
-            self._events.append(events.PricesKnown(dict(self._prices)))
-
-    def _on_armed(self, pending: Pending, result: Any) -> None:
-        self._events.append(events.Armed(pending.argument))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from feed.trade_history import TradeOfRecord
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
@@ -52,6 +54,13 @@ class PricesKnown:
     """Mark price in USD of every planned instrument: what amounts given in USD are turned into contracts with."""
 
     prices: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TradesOfRecord:
+    """The account's executions since the time asked for, oldest first; answer with ``Session.history_taken``."""
+
+    trades: tuple[TradeOfRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,7 @@ Event = (
     | PositionsOfRecord
     | InstrumentsKnown
     | PricesKnown
+    | TradesOfRecord
     | Armed
     | ArmingFailed
     | Resubscribed

@@ -1,8 +1,8 @@
 """The states of a session and the table of what moves it on. Whatever is not in the table is an error.
 
 The steps of set-up follow the venue's order (thalex protocol section 12): connect, log in, check environment and
-account, cancel-on-disconnect, clear leftovers, private channels, orders and positions of record, instruments,
-protection, market data.
+account, cancel-on-disconnect, clear leftovers, private channels, orders and positions of record, instruments, trades
+missed since the last connection, protection, market data.
 """
 
 from enum import Enum, auto
@@ -21,6 +21,7 @@ class State(Enum):
     PORTFOLIO = auto()
     INSTRUMENTS = auto()
     PRICES = auto()
+    HISTORY = auto()
     PROTECTION = auto()
     PUBLIC = auto()
     SYNCING = auto()
@@ -53,7 +54,8 @@ TABLE: dict[State, dict[Trigger, State]] = {
     State.OPEN_ORDERS: {Trigger.DONE: State.PORTFOLIO, **_ENDS},
     State.PORTFOLIO: {Trigger.DONE: State.INSTRUMENTS, **_ENDS},
     State.INSTRUMENTS: {Trigger.DONE: State.PRICES, **_ENDS},
-    State.PRICES: {Trigger.DONE: State.PROTECTION, **_ENDS},
+    State.PRICES: {Trigger.DONE: State.HISTORY, **_ENDS},
+    State.HISTORY: {Trigger.DONE: State.PROTECTION, **_ENDS},
     State.PROTECTION: {Trigger.DONE: State.PUBLIC, **_ENDS},
     State.PUBLIC: {Trigger.DONE: State.SYNCING, **_ENDS},
     State.SYNCING: {Trigger.SYNCED: State.LIVE, **_ENDS},
@@ -63,6 +65,14 @@ TABLE: dict[State, dict[Trigger, State]] = {
 }
 
 PRIVATE_STEPS = frozenset(
-    (State.LOGIN, State.CANCEL_ON_DISCONNECT, State.CANCEL_SESSION, State.PRIVATE, State.OPEN_ORDERS, State.PORTFOLIO)
+    (
+        State.LOGIN,
+        State.CANCEL_ON_DISCONNECT,
+        State.CANCEL_SESSION,
+        State.PRIVATE,
+        State.OPEN_ORDERS,
+        State.PORTFOLIO,
+        State.HISTORY,
+    )
 )
 AFTER_SET_UP = frozenset((State.SYNCING, State.LIVE))

@@ -27,4 +27,7 @@ cdef class Account(MessageHandler):
     cdef dict _reported                 # the same as the channel told it on this connection
     cdef uint64_t _position_query       # id of the question for them, 0: none is under way
     cdef dict _rearm_after              # product: when its protection is armed again, ns
-    cdef readonly int64_t missed_lots   # found by the position of record after a connection was lost
+    cdef readonly int64_t missed_lots   # found after a connection was lost
+    cdef readonly int64_t history_fills  # trades that the account's history told of them
+    cdef readonly int64_t marked_lots   # those of them that were booked at the mark, for want of a trade
+    cdef readonly str last_error

@@ -11,6 +11,7 @@ from decimal import Decimal
 from engine.core.instrument cimport Instrument
 from feed.frames cimport MessageHandler
 
+from engine.core.missed import explaining
 from feed.fields import e8
 from feed.session_results import Unexpected, open_orders, positions_e8
 
@@ -54,9 +55,45 @@ cdef class Account(MessageHandler):
         cdef Instrument instrument
         self._prices = dict(prices)
         protection = self._limit_lots()
-        for instrument in self.instruments:
-            self._adopt_position(instrument, self._prices[instrument.name.decode()])
+        if not self.session.asks_history:
+            for instrument in self.instruments:
+                self._adopt_position(instrument)
         self.session.set_protection(protection, now_ns)
+
+    def _take_trades(self, trades, int64_t now_ns) -> None:
+        """Book what was traded while there was no connection, each trade once and at its own price; then adopt the positions."""
+        cdef Instrument instrument
+        unseen = {name: [] for name in self._prices}
+        for trade in trades:
+            if trade.instrument in unseen and not self.reports.seen(trade.trade_id):
+                unseen[trade.instrument].append(trade)
+        complete = True
+        for instrument in self.instruments:
+            told = sum([trade.signed_e8 for trade in unseen[instrument.name.decode()]])
+            complete = complete and told == self._missed_lots(instrument) * instrument.lot_e8
+        # The database may not know of the last ones yet.
+        if not complete and self.session.history_taken(now_ns, complete=False):
+            return
+        for instrument in self.instruments:
+            found = unseen[instrument.name.decode()]
+            count = explaining([trade.signed_e8 for trade in found], self._missed_lots(instrument) * instrument.lot_e8)
+            for trade in found[len(found) - count:]:
+                self._book_trade(instrument, trade)
+            self._adopt_position(instrument)
+        self.session.history_taken(now_ns, complete=True)
+
+    def _missed_lots(self, Instrument instrument) -> int:
+        """Lots by which the position of record differs from the fills."""
+        return self._positions.get(instrument.name.decode(), 0) // instrument.lot_e8 - instrument.position.lots
+
+    def _book_trade(self, Instrument instrument, trade) -> None:
+        """One trade of the history; off the grid it stays with what is booked at the mark."""
+        if trade.price_e8 % instrument.tick_e8 or trade.signed_e8 % instrument.lot_e8:
+            return
+        lots = trade.signed_e8 // instrument.lot_e8
+        if self.reports.book_trade(instrument, trade.trade_id, lots, trade.price_e8 // instrument.tick_e8, trade.fee_usd):
+            self.missed_lots += abs(lots)
+            self.history_fills += 1
 
     def _limit_lots(self) -> dict:
         """Set the gate's limits in lots at the prices of this connection; protection in 1e-8 contracts, by product."""
@@ -89,17 +126,17 @@ cdef class Account(MessageHandler):
             total += base * instrument.settings.size_multipliers[i]
         return total
 
-    def _adopt_position(self, Instrument instrument, double price) -> None:
-        """The position of record becomes ours; what differs from our fills was traded while we were not connected.
-
-        Lots found that way are booked at ``price``: their true prices come with the account's history.
-        """
+    def _adopt_position(self, Instrument instrument) -> None:
+        """The position of record becomes ours; what no fill and no trade of the history explains is booked at the mark."""
+        price = self._prices[instrument.name.decode()]
         lots = self._positions.get(instrument.name.decode(), 0) // instrument.lot_e8
         missed = lots - instrument.position.lots
         if not instrument.based:
             instrument.rebase(lots, price)
         elif missed:
             self.missed_lots += abs(missed)
+            self.marked_lots += abs(missed)
+            self.last_error = f"{instrument.name.decode()}: {missed} lots are in no history: booked at the mark of {price:g} USD"
             self.reports.book_missed(instrument, missed, price)
         # What the channel has told on this connection may be newer than the answer that is adopted.
         instrument.reported_lots = self._reported.get(instrument.name.decode(), lots * instrument.lot_e8) // instrument.lot_e8

@@ -30,7 +30,8 @@ cdef class Conduct(Changing):
     cdef readonly int64_t malformed
     cdef readonly int64_t resyncs
     cdef readonly int64_t connections
-    cdef readonly str last_error
+    cdef double heard_s                 # venue's clock of the last book that was heard, over all connections
+    cdef double accounted_s             # venue's clock before which every trade is in the position
 
     cdef int _check_drawdown(self, int64_t now_ns) except -1
     cdef int _submit(self, int32_t priority, bytes text, int64_t now_ns) except -1

@@ -41,6 +41,8 @@ class Conduct(Changing):
     resyncs: int
     connections: int
     missed_lots: int
+    history_fills: int
+    marked_lots: int
     last_error: str | None
     def __init__(self, plan: CorePlan, addresses: Addresses) -> None: ...
     def attach(self, sink: Sink) -> None: ...

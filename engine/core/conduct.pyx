@@ -36,6 +36,7 @@ ARMING = b'"private/set_mm_protection"'
 cdef enum:
     PROTECTION_COOLDOWN_NS = 3000000000
     STOP_TRIES = 3
+    HISTORY_MARGIN_S = 60            # reports of trades may have been on their way for as long; what was seen counts once
     OTHER_RATE = 50                  # set-up requests and queries a second: the venue states no limit for them
 
 
@@ -110,6 +111,7 @@ cdef class Conduct(Changing):
         self.wants_close = None
         self.outbox.attach(self.outbox.sink)
         self._begin_anew()
+        self.session.history_since(max(self.accounted_s, self.heard_s - HISTORY_MARGIN_S) if self.accounted_s else None)
         self.quoter.overflowed = False
         self.next_audit_ns = now_ns + self.audit_ns
         self.session.connected(now_ns)
@@ -139,6 +141,7 @@ cdef class Conduct(Changing):
         self.stop_deadline_ns = 0
         self.stop_tries = 0
         for instrument in self.instruments:
+            self.heard_s = max(self.heard_s, instrument.book_time_s)
             instrument.unsync()
 
     @property
@@ -199,6 +202,8 @@ cdef class Conduct(Changing):
             self._take_grids(event.instruments)
         elif isinstance(event, session_events.PricesKnown):
             self._take_prices(event.prices, now_ns)
+        elif isinstance(event, session_events.TradesOfRecord):
+            self._take_trades(event.trades, now_ns)
         elif isinstance(event, session_events.Armed):
             self._arm(event.product)
         elif isinstance(event, session_events.ArmingFailed):
@@ -228,6 +233,8 @@ cdef class Conduct(Changing):
         if self.stopping or self.gate.mode == MODE_HALTED:
             self._verify_empty(now_ns)
         self.quoter.live = True
+        # No order of this connection has been sent yet, and what was traded before is in the position.
+        self.accounted_s = max([instrument.book_time_s for instrument in self.instruments])
         for instrument in self.instruments:
             instrument.armed = instrument.armed or not self.quoter.mass
             instrument.dirty = True

@@ -206,10 +206,7 @@ cdef class Reports:
         if trade_id in self.trade_ids:
             self.duplicates += 1
             return 0
-        self.trade_ids.add(trade_id)
-        self.trade_order.append(trade_id)
-        if len(self.trade_order) > TRADE_IDS_MAX:
-            self.trade_ids.discard(self.trade_order.popleft())
+        self._remember(trade_id)
         if fill.price_e8 % instrument.tick_e8 or fill.amount_e8 % instrument.lot_e8:
             self.halt = f"{instrument.name.decode()}: fill {trade_id.decode('ascii', 'replace')} is off the grid"
             return 0
@@ -226,6 +223,31 @@ cdef class Reports:
         instrument.fills += 1
         instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))
         return 0
+
+    def _remember(self, bytes trade_id) -> None:
+        self.trade_ids.add(trade_id)
+        self.trade_order.append(trade_id)
+        if len(self.trade_order) > TRADE_IDS_MAX:
+            self.trade_ids.discard(self.trade_order.popleft())
+
+    def seen(self, str trade_id) -> bool:
+        """Whether a trade has been booked."""
+        return trade_id.encode() in self.trade_ids
+
+    def book_trade(self, Instrument instrument, str trade_id, int64_t lots, int64_t ticks, fee_usd) -> bool:
+        """Book a trade of the account's history once; a fee that is not told is the maker's. False: it cannot be booked."""
+        cdef int64_t before = instrument.position.lots
+        cdef double price_usd = ticks * instrument.settings.tick_usd
+        cdef double fee = self.maker_fee_rate * price_usd * abs(lots) * instrument.settings.lot_contracts
+        if fee_usd is not None:
+            fee = fee_usd
+        if self.fill(&instrument.position, lots, ticks, fee) != 0:
+            return False
+        self._remember(trade_id.encode())
+        self.quoter.monitors.traded_c(instrument, before)
+        instrument.fills += 1
+        instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))
+        return True
 
     def book_missed(self, Instrument instrument, int64_t lots, double price_usd) -> None:
         """Book lots that were traded unseen, at a price that stands in for theirs, with the maker fee on it."""

@@ -40,6 +40,8 @@ def describe(core: Any) -> dict[str, Any]:
             "adopted_orders": core.table.adopted,
             "late_reports": core.table.late,
             "missed_lots": core.missed_lots,
+            "history_fills": core.history_fills,
+            "marked_lots": core.marked_lots,
         },
         "last_error": core.last_error,
         "instruments": instruments,

@@ -13,7 +13,7 @@ WATCHED: tuple[tuple[str, int], ...] = (
 )
 """Members of the core's status, and the level at which a change is logged."""
 
-COUNTED: tuple[str, ...] = ("malformed", "resyncs", "venue_errors", "missed_lots")
+COUNTED: tuple[str, ...] = ("malformed", "resyncs", "venue_errors", "missed_lots", "history_fills", "marked_lots")
 """Counters of the core whose every step is worth a line."""
 
 

@@ -397,6 +397,8 @@ class Trial:
             "resync": core.resyncs,
             "malformed": core.malformed,
             "missed lots": core.missed_lots,
+            "history fills": core.history_fills,
+            "lots at the mark": core.marked_lots,
             "leftover orders": core.leftover_orders,
         }
         outbox = core.outbox.stats()
