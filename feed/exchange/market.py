@@ -5,7 +5,7 @@ and match with the same engine as the clients' orders.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from feed.exchange.instruments import Instrument
 
@@ -53,3 +53,11 @@ class Market(Protocol):
 
     def advance(self, now_ns: int) -> None:
         """Perform every act due at or before ``now_ns``, in order."""
+
+
+@runtime_checkable
+class Playback(Protocol):
+    """A market whose coming acts may all be moved later: one that repeats what was, at a pace that somebody chose."""
+
+    def hold_back(self, by_ns: int) -> None:
+        """Move every act to come by so many ns."""

@@ -70,6 +70,7 @@ class RecordedMarket:
         self._next = 0
         self._base_ns = 0
         self._shift_ticks = 0
+        self.held_back_ns = 0
 
     @property
     def instruments(self) -> Sequence[Instrument]:
@@ -95,6 +96,11 @@ class RecordedMarket:
         if self._floor is None or self._next >= len(self._acts.due_ns):
             return NEVER_NS
         return self._base_ns + self._acts.due_ns[self._next]
+
+    def hold_back(self, by_ns: int) -> None:
+        """Play on so much later: for a machine that cannot keep the speed. ``held_back_ns`` is the sum."""
+        self._base_ns += by_ns
+        self.held_back_ns += by_ns
 
     def advance(self, now_ns: int) -> None:
         """Perform every row due at or before ``now_ns``, in order."""

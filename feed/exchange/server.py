@@ -24,7 +24,7 @@ from picows import (
 
 from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
-from feed.exchange.market import NEVER_NS
+from feed.exchange.market import NEVER_NS, Playback
 from feed.exchange.tls import Tls
 
 PATH = "/ws/api/v2"
@@ -33,6 +33,8 @@ MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 BACKLOG_BYTES_MAX = 64 * 1024 * 1024
 """A client that reads so much too slowly is disconnected."""
 WAKE_NS_MAX = 3_600_000_000_000
+LATE_NS_MAX = 20_000_000
+"""A recording later than this is held back: no client waits for more of it than that."""
 
 
 def loopback(host: str) -> bool:
@@ -73,7 +75,7 @@ class Session(WSListener):
         connection, kind = self.connection, frame.msg_type
         if connection is None:
             return
-        now_ns = self.server.now_ns()
+        now_ns = self.server.catch_up()
         if kind in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
             if frame.fin and not self.fragmented:
                 connection.receive(frame.get_payload_as_bytes(), now_ns)
@@ -151,10 +153,23 @@ class Server:
         wait_ns = min(max(0, due_ns - self.now_ns()), WAKE_NS_MAX)
         self.timer = self.loop.call_later(wait_ns / 1e9, self._wake)
 
+    def catch_up(self) -> int:
+        """The present, for the exchange to advance to.
+
+        A recording that is due faster than this machine can play it is held back: the backlog of one call would keep
+        clients waiting, the next backlog would be longer, and in the end nobody would be answered.
+        """
+        now_ns, market = self.now_ns(), self.exchange.market
+        if isinstance(market, Playback):
+            late_ns = now_ns - market.next_ns() - LATE_NS_MAX
+            if late_ns > 0:
+                market.hold_back(late_ns)
+        return now_ns
+
     def _wake(self) -> None:
         self.timer = None
         self.timer_due_ns = NEVER_NS
-        self.exchange.advance(self.now_ns())
+        self.exchange.advance(self.catch_up())
         self.arm()
 
     def ping(self) -> None:

@@ -17,9 +17,15 @@ from engine.cli.main import cli
 from engine.cli.run import Duration
 from engine.live.app import exit_status
 from engine.live.loop import Cause, Ending
-from tests.shared import DATA, needs_data
+from feed.exchange.recording import base_of
+from tests.shared import DATA
 
 ROOT = Path(__file__).resolve().parents[2]
+SPEEDS = {
+    "binance_spot_nexousdt_20240723-24": (400, 5, 3),
+    "binance_usdm_btcusdt_20230404-05": (60, 8, 3),
+}
+"""Speed, seconds and fewest fills by recording, for those that must trade: enough of each for many times as many."""
 
 
 def quoter(*arguments: str) -> "subprocess.Popen[str]":
@@ -197,14 +203,26 @@ def test_all_problems_come_as_json_too() -> None:
     assert len(json.loads(done.stdout)["problems"]) == 2
 
 
-@needs_data
-def test_a_recorded_market_names_its_instrument() -> None:
-    recording = next(path for path in sorted(DATA.iterdir()) if (path / "trades.parquet").exists())
-    status, out, err = finished(quoter("--market", str(recording), "--speed", "20", "--for", "5s", "--json"))
+def recorded_sets() -> list[str]:
+    """Every recording that is here, and those that are expected whether they are or not."""
+    here = {path.name for path in DATA.iterdir() if (path / "trades.parquet").exists()} if DATA.is_dir() else set()
+    return sorted(here | set(SPEEDS))
+
+
+@pytest.mark.parametrize("name", recorded_sets())
+def test_a_recorded_market_is_quoted_from_end_to_end(name: str) -> None:
+    """Real input through the whole program: quotes on the recorded instrument, trades where they must, nothing left."""
+    if not (DATA / name / "trades.parquet").exists():
+        pytest.skip(f"the recording {name} is not on this machine")
+    speed, seconds, least = SPEEDS.get(name, (20, 5, 0))
+    arguments = ("--market", str(DATA / name), "--speed", str(speed), "--for", f"{seconds}s", "--json")
+    status, out, err = finished(quoter("--network", "local", *arguments))
     assert status == 0, err
     report = json.loads(out)
     check_clean(report)
-    assert "BTC-PERPETUAL" not in report["positions"] or "BTC" in recording.name.upper()
+    assert list(report["positions"]) == [f"{base_of(name)}-PERPETUAL"]
+    assert report["fills"] >= least, report
+    assert (report["fees_usd"] > 0) == (report["fills"] > 0)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,16 @@ def test_speed_divides_every_time(tmp_path: Path, speed: float) -> None:
     assert market.next_ns() == START_NS + int(500 * MS / speed)
 
 
+def test_a_recording_held_back_plays_all_of_it_later(tmp_path: Path) -> None:
+    market, floor, _ = started(small(tmp_path / "abcusd"))
+    market.hold_back(300 * MS)
+    assert market.next_ns() == START_NS + 800 * MS
+    market.advance(START_NS + 799 * MS)
+    assert floor.trades == []
+    market.advance(START_NS + 1800 * MS)
+    assert (market.next_ns(), len(floor.trades), market.held_back_ns) == (NEVER_NS, 4, 300 * MS)
+
+
 def test_a_loop_goes_on_from_the_mid_where_it_ended(tmp_path: Path) -> None:
     """The mid rises by one tick a round: after three rounds every price is three ticks up."""
     market, floor, name = started(small(tmp_path / "abcusd"), RecordedOptions(loop=True))

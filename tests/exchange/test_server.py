@@ -18,8 +18,10 @@ from websockets.asyncio.client import connect
 
 from feed.exchange.exchange import Exchange
 from feed.exchange.options import Options
-from feed.exchange.server import serve
+from feed.exchange.recorded import RecordedMarket
+from feed.exchange.server import LATE_NS_MAX, Server, serve
 from feed.exchange.tls import from_files, self_signed
+from tests.exchange.recordings import small
 from tests.exchange.scripted import PERP, ScriptedMarket, public_pem, token
 
 
@@ -208,3 +210,25 @@ def test_run_exchange_serves_until_a_signal():
     uvloop.run(ask())
     assert process.wait(10) == 0
     assert process.stdout.read() == "done\n"
+
+
+def test_a_recording_too_fast_for_the_machine_is_held_back_and_nothing_else_is(tmp_path):
+    """However far behind, one call plays at most ``LATE_NS_MAX`` of it; a market of its own pace is not touched."""
+    loop = uvloop.new_event_loop()
+    market = RecordedMarket(small(tmp_path / "abcusd"))
+    server = Server(Exchange(market), loop)
+    server.exchange.start(server.now_ns() - 5_000_000_000)
+    assert market.next_ns() - server.now_ns() < -4_000_000_000
+    now_ns = server.catch_up()
+    assert market.next_ns() == now_ns - LATE_NS_MAX
+    assert market.held_back_ns > 4_000_000_000
+    before_ns = market.next_ns()
+    server.catch_up()
+    assert market.next_ns() - before_ns < 1_000_000_000
+    scripted = ScriptedMarket(depth=5)
+    other = Server(Exchange(scripted), loop)
+    other.exchange.start(other.now_ns() - 5_000_000_000)
+    due_ns = scripted.next_ns()
+    other.catch_up()
+    assert scripted.next_ns() == due_ns
+    loop.close()
