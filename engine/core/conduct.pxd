@@ -1,6 +1,6 @@
 """The core's conduct towards connection and operator. Owner: the core's thread."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from engine.core.changing cimport Changing
 from engine.core.instrument cimport Instrument
@@ -25,6 +25,8 @@ cdef class Conduct(Changing):
     cdef readonly str halt_reason       # None: not halted
     cdef int32_t stop_tries
     cdef int64_t stop_deadline_ns
+    cdef int64_t forget_ns              # when the orders before ``forget_before`` are forgotten; 0: none are
+    cdef uint64_t forget_before         # a request whose answer has shown that none of them is open
     cdef readonly int64_t messages
     cdef readonly int64_t slow_messages
     cdef readonly int64_t malformed

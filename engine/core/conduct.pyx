@@ -37,6 +37,7 @@ cdef enum:
     PROTECTION_COOLDOWN_NS = 3000000000
     STOP_TRIES = 3
     HISTORY_MARGIN_S = 60            # reports of trades may have been on their way for as long; what was seen counts once
+    REPORTS_NS = 1000000000          # the reports of what was answered have arrived by then
     OTHER_RATE = 50                  # set-up requests and queries a second: the venue states no limit for them
 
 
@@ -140,6 +141,7 @@ cdef class Conduct(Changing):
         self._position_query = 0
         self.stop_deadline_ns = 0
         self.stop_tries = 0
+        self.forget_ns = 0
         for instrument in self.instruments:
             self.heard_s = max(self.heard_s, instrument.book_time_s)
             instrument.unsync()
@@ -331,7 +333,9 @@ cdef class Conduct(Changing):
             return
         self.stop_deadline_ns = 0
         if self.orders_left == 0:
-            self.table.forget_before_c(reply.id)
+            # What they traded may be told later than this answer: until it must have been, they count.
+            self.forget_before = reply.id
+            self.forget_ns = now_ns + REPORTS_NS
             self.stopped = self.stopping
         elif self.stop_tries < STOP_TRIES:
             self.stop_tries += 1

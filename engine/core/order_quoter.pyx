@@ -7,7 +7,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from engine.core.instrument cimport PULL_NONE, Instrument
 from engine.core.orders cimport (
-    SLOT_AMENDING, SLOT_CANCELLING, SLOT_FREE, SLOT_LIVE, SLOT_UNKNOWN, Slot,
+    SLOT_AMENDING, SLOT_CANCELLING, SLOT_ENDED, SLOT_FREE, SLOT_LIVE, SLOT_UNKNOWN, Slot,
 )
 from engine.core.quoter cimport CHANGE_NOTHING, CHANGE_URGENT, CHANGE_WANTED, Quoter
 from engine.core.requests cimport REQUEST_AMEND, REQUEST_CANCEL, REQUEST_INSERT, Request
@@ -17,6 +17,8 @@ from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_QUOTE, PRIORITY_REDUCE
 
 cdef enum:
     CANCEL_AGAIN_NS = 500000000      # a cancel whose order is still open this long after its answer is sent again
+    REPORTS_NS = 1000000000          # the reports of what was answered have arrived by then
+    FILLS_NS = 2000000000            # fills that an answer counted and no report has shown by then prove a loss
 
 
 cdef class OrderQuoter(Quoter):
@@ -76,6 +78,8 @@ cdef class OrderQuoter(Quoter):
         for i in range(self.table.count_c(instrument.index, side)):
             index = self.table.at_c(instrument.index, side, i)
             order = &self.table.slot_[index]
+            if order.state == SLOT_ENDED:
+                continue
             if order.state == SLOT_CANCELLING or order.state == SLOT_UNKNOWN:
                 self.cancel_c(index, now_ns)
                 continue
@@ -97,25 +101,37 @@ cdef class OrderQuoter(Quoter):
         return sent
 
     cdef void chase_c(self, Instrument instrument, int64_t now_ns) noexcept:
-        """Cancel again what was to be cancelled and is still not proven gone."""
+        """Cancel again what was to be cancelled and is still not proven gone; give up what owes its fills for too long."""
         cdef int32_t j, side, index
+        cdef Slot* order
         if now_ns >= instrument.chase_ns:
             instrument.chase_ns = 0
             for side in range(1, -2, -2):
                 for j in range(self.table.count_c(instrument.index, side)):
                     index = self.table.at_c(instrument.index, side, j)
-                    if self.table.slot_[index].state == SLOT_CANCELLING:
+                    order = &self.table.slot_[index]
+                    if order.state == SLOT_CANCELLING:
                         self.cancel_c(index, now_ns)
+                    elif order.state == SLOT_ENDED and now_ns - order.sent_ns >= FILLS_NS:
+                        self.overflowed = True
+                    elif order.state == SLOT_ENDED:
+                        self.chase_at_c(instrument, order.sent_ns + FILLS_NS)
         if instrument.chase_ns:
             self.revisit_c(instrument.chase_ns)
 
     cdef void chase_again_c(self, Slot* order) noexcept:
         """Look at a cancelled order again in time for another cancel."""
-        cdef Instrument instrument = <Instrument>self.instruments[order.instrument]
-        cdef int64_t at_ns = order.sent_ns + CANCEL_AGAIN_NS
+        self.chase_at_c(<Instrument>self.instruments[order.instrument], order.sent_ns + CANCEL_AGAIN_NS)
+
+    cdef void chase_at_c(self, Instrument instrument, int64_t at_ns) noexcept:
+        """Look at an instrument's orders again at that time."""
         if instrument.chase_ns == 0 or at_ns < instrument.chase_ns:
             instrument.chase_ns = at_ns
         self.revisit_c(at_ns)
+
+    cdef void owed_c(self, Instrument instrument, int64_t now_ns) noexcept:
+        """The fills of an order that ended must come in time."""
+        self.chase_at_c(instrument, now_ns + FILLS_NS)
 
     cdef bint admitted_c(self, int32_t priority, int64_t now_ns) noexcept:
         """Whether the outbox takes such a message now; if not, look again when it may."""
@@ -198,7 +214,7 @@ cdef class OrderQuoter(Quoter):
         cdef Slot* order = &self.table.slot_[index]
         cdef Request* request
         cdef Py_ssize_t size
-        if order.state == SLOT_FREE or not self.live:
+        if order.state == SLOT_FREE or order.state == SLOT_ENDED or not self.live:
             return
         if order.state == SLOT_CANCELLING and now_ns - order.sent_ns < CANCEL_AGAIN_NS:
             self.chase_again_c(order)
@@ -224,16 +240,22 @@ cdef class OrderQuoter(Quoter):
         """The order's own state came with the reply and has been applied by the reports; the side may need more."""
         (<Instrument>self.instruments[self.table.slot_[request.slot].instrument]).dirty = True
 
-    cdef void missing_c(self, Request* request, int64_t now_ns) noexcept:
-        """The venue does not know the order: a question, not an answer, until it has said so twice (its end may still be on the way)."""
+    cdef int32_t index_c(self, Request* request) noexcept nogil:
+        """Slot of the order that a request was about, -1 when the order is over."""
         cdef int32_t index = self.table.by_client_id_c(request.client_order_id)
+        return index if index >= 0 and self.table.slot_[index].state != SLOT_ENDED else -1
+
+    cdef void missing_c(self, Request* request, int64_t now_ns) noexcept:
+        """The venue does not know the order: its end may still be on the way. What it says again, after that must have come, is proof."""
+        cdef int32_t index = self.index_c(request)
         cdef Slot* order
         if index < 0:
             return
         order = &self.table.slot_[index]
         (<Instrument>self.instruments[order.instrument]).dirty = True
-        order.missed += 1
-        if order.missed > 1:
+        if order.missed_ns == 0:
+            order.missed_ns = now_ns
+        elif now_ns - order.missed_ns >= REPORTS_NS:
             self.table.close_c(index)
             return
         order.state = SLOT_CANCELLING
@@ -242,7 +264,7 @@ cdef class OrderQuoter(Quoter):
 
     cdef void rejected_c(self, Request* request, bint definitive, int64_t now_ns) noexcept:
         """A refused insert never existed; a refused amend or cancel leaves the order as it was, or a question."""
-        cdef int32_t index = self.table.by_client_id_c(request.client_order_id)
+        cdef int32_t index = self.index_c(request)
         cdef Slot* order
         if index < 0:
             return
@@ -264,7 +286,7 @@ cdef class OrderQuoter(Quoter):
 
     cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept:
         """Its fate is unknown and its size stays counted; a cancel that the venue has to answer settles it."""
-        cdef int32_t index = self.table.by_client_id_c(request.client_order_id)
+        cdef int32_t index = self.index_c(request)
         if index < 0:
             return
         if request.kind == REQUEST_CANCEL:

@@ -19,6 +19,7 @@ cdef enum SlotState:
     SLOT_AMENDING = 3            # amend sent: old and new both possible
     SLOT_CANCELLING = 4          # cancel sent: still possible
     SLOT_UNKNOWN = 5             # its fate was lost: counts until proven
+    SLOT_ENDED = 6               # over, and fills that its last state counted are still on their way
 
 cdef struct Slot:
     int32_t state
@@ -28,13 +29,15 @@ cdef struct Slot:
     int32_t quote                # 1: level of a mass quote
     int32_t order_id_length      # 0: not told yet
     int32_t repeated             # 1: stands for a level that a mass quote may have put back after it ended
-    int32_t missed               # times the venue said that it does not know the order
+    int32_t ahead                # 1: an answer told price and size, the report of the same is still to come
     int64_t price_ticks
     int64_t lots                 # original size
-    int64_t filled_lots
+    int64_t filled_lots          # by the venue's word
+    int64_t owed_lots            # of these not booked yet: an answer counts fills that only a report shows
     int64_t amend_ticks          # AMENDING: the price and original size asked for
     int64_t amend_lots
     int64_t sent_ns              # of the last request about it
+    int64_t missed_ns            # when the venue first said that it does not know the order; 0: never
     int64_t doubled_until_ns     # a mass quote repeated this level: until then it may have traded and been put back
     uint64_t client_order_id
     uint64_t request             # hot request number that last touched it
@@ -63,6 +66,7 @@ cdef class OrderTable:
 
     cdef int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil
     cdef void close_c(self, int32_t slot) noexcept nogil
+    cdef void owe_c(self, int32_t index, int64_t now_ns) noexcept nogil
     cdef void end_c(self, int32_t slot, int64_t now_ns) noexcept nogil
     cdef int64_t exposure_of_c(self, int32_t slot, int64_t now_ns) noexcept nogil
     cdef int64_t exposure_c(self, int32_t instrument, int32_t side, int64_t now_ns) noexcept nogil

@@ -6,7 +6,7 @@ from libc.string cimport memcmp, memset
 
 STATES = {
     SLOT_FREE: "free", SLOT_PENDING: "pending", SLOT_LIVE: "live",
-    SLOT_AMENDING: "amending", SLOT_CANCELLING: "cancelling", SLOT_UNKNOWN: "unknown",
+    SLOT_AMENDING: "amending", SLOT_CANCELLING: "cancelling", SLOT_UNKNOWN: "unknown", SLOT_ENDED: "ended",
 }
 
 cdef enum:
@@ -110,6 +110,15 @@ cdef class OrderTable:
         slot.repeated = 1
         slot.placed = slot.request
 
+    cdef void owe_c(self, int32_t index, int64_t now_ns) noexcept nogil:
+        """The order is over, but what it has traded is not yet in the position: until it is, it counts as open."""
+        cdef Slot* slot = &self.slot_[index]
+        self.note_closed_c(slot.order_id, slot.order_id_length)
+        slot.state = SLOT_ENDED
+        slot.lots = slot.filled_lots
+        slot.amend_lots = 0
+        slot.sent_ns = now_ns
+
     cdef int64_t exposure_of_c(self, int32_t index, int64_t now_ns) noexcept nogil:
         """Lots this order may still trade, in the worst of the cases that are possible."""
         cdef Slot* slot = &self.slot_[index]
@@ -118,7 +127,7 @@ cdef class OrderTable:
             return 0
         if slot.amend_lots > worst and slot.state != SLOT_PENDING:
             worst = slot.amend_lots
-        worst -= slot.filled_lots
+        worst += slot.owed_lots - slot.filled_lots
         if slot.doubled_until_ns > now_ns:
             worst += slot.lots
         return worst if worst > 0 else 0

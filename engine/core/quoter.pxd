@@ -54,6 +54,7 @@ cdef class Quoter:
     cdef void rejected_c(self, Request* request, bint definitive, int64_t now_ns) noexcept
     cdef void missing_c(self, Request* request, int64_t now_ns) noexcept
     cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept
+    cdef void owed_c(self, Instrument instrument, int64_t now_ns) noexcept
     cdef int32_t want_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
     cdef int32_t change_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil

@@ -65,6 +65,9 @@ cdef class Quoter:
     cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept:
         """No answer in time: unknown, not refused. Overridden."""
 
+    cdef void owed_c(self, Instrument instrument, int64_t now_ns) noexcept:
+        """An order ended whose fills have not all been told. Overridden where answers tell of orders."""
+
     cdef void revisit_c(self, int64_t at_ns) noexcept nogil:
         """Something was held back: look again at that time."""
         if at_ns < self.revisit_ns:

@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 
 from engine.core.instrument cimport Instrument
 from engine.core.orders cimport (
-    SLOT_AMENDING, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, OrderTable, Slot,
+    SLOT_AMENDING, SLOT_ENDED, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, OrderTable, Slot,
 )
 from engine.core.quoter cimport Quoter
 from engine.core.requests cimport REQUEST_CLEAR, REQUEST_MASS_QUOTE, Request, RequestRing
@@ -114,6 +114,7 @@ cdef class Reports:
         cdef int64_t price_ticks, lots, filled
         cdef int32_t index
         cdef Slot* order
+        cdef int64_t booked = 0
         cdef bint ended
         if update.instrument < 0:
             self.foreign += 1
@@ -123,7 +124,7 @@ cdef class Reports:
             # Before the grid is known there is no order of this session; the position of record covers everything earlier.
             return 0
         if update.change_reason != CHANGE_EXISTING:
-            self._fills(instrument, batch, update)
+            booked = self._fills(instrument, batch, update)
         if update.price_e8 % instrument.tick_e8 or update.amount_e8 % instrument.lot_e8 or update.filled_e8 % instrument.lot_e8:
             self.halt = f"{instrument.name.decode()}: an order is off the grid of tick {instrument.tick_e8}e-8, lot {instrument.lot_e8}e-8"
             return 0
@@ -139,9 +140,14 @@ cdef class Reports:
             instrument.hold_until_ns = now_ns + PROTECTION_COOLDOWN_NS
         elif update.delete_reason == DELETE_SELF_TRADE_PREVENTION:
             self.halt = f"{instrument.name.decode()}: the venue prevented a self-trade; own orders must never meet"
+        if index >= 0:
+            order = &self.table.slot_[index]
+            order.owed_lots = max(order.owed_lots + max(filled - order.filled_lots, 0) - booked, 0)
+            order.filled_lots = max(filled, order.filled_lots)
+            ended = ended or order.state == SLOT_ENDED
+            if ended:
+                self._end_c(instrument, index, now_ns)
         if ended:
-            if index >= 0:
-                self.table.end_c(index, now_ns)
             self.table.note_closed_c(update.order_id, update.order_id_length)
             return 0
         if index < 0:
@@ -160,6 +166,11 @@ cdef class Reports:
             # Older than what is known: the order has traded since, or a later request was about it.
             self.table.late += 1
             return 0
+        if order.ahead and not request:
+            if price_ticks != order.price_ticks or lots != order.lots:
+                self.table.late += 1
+                return 0
+            order.ahead = 0
         order.filled_lots = filled
         if order.order_id_length == 0:
             memcpy(order.order_id, update.order_id, update.order_id_length)
@@ -173,6 +184,7 @@ cdef class Reports:
             # Report and reply of an amend come in either order, so the second of them may follow the next amend.
             if price_ticks != order.price_ticks or lots != order.lots:
                 order.state = SLOT_LIVE
+                order.ahead = 1 if request else 0
         if order.state == SLOT_LIVE:
             # The venue's word stands: a post-only price may have been moved, an amount cut.
             order.price_ticks = price_ticks
@@ -192,14 +204,25 @@ cdef class Reports:
             index = self.table.pending_at_c(update.instrument, update.side, price_ticks, lots)
         return index
 
-    cdef int _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update) except -1:
-        cdef int32_t i
-        for i in range(update.fills):
-            self._fill(instrument, update, &batch.fill[update.fill_index + i])
-        return 0
+    cdef void _end_c(self, Instrument instrument, int32_t index, int64_t now_ns) noexcept:
+        """An order is over: it goes, unless fills of it are still to come."""
+        cdef Slot* order = &self.table.slot_[index]
+        if order.owed_lots == 0:
+            self.table.end_c(index, now_ns)
+        elif order.state != SLOT_ENDED:
+            self.table.owe_c(index, now_ns)
+            self.quoter.owed_c(instrument, now_ns)
 
-    cdef int _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill) except -1:
-        """Book a fill once."""
+    cdef int64_t _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update) except -1:
+        """Book the fills of a report; the lots of those that were not booked before."""
+        cdef int32_t i
+        cdef int64_t lots = 0
+        for i in range(update.fills):
+            lots += self._fill(instrument, update, &batch.fill[update.fill_index + i])
+        return lots
+
+    cdef int64_t _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill) except -1:
+        """Book a fill once; its lots, 0 when that was done before."""
         cdef bytes trade_id = fill.trade_id[:fill.trade_id_length]
         cdef int64_t lots, ticks, before = instrument.position.lots
         cdef double basis, rate
@@ -222,7 +245,7 @@ cdef class Reports:
         self.quoter.monitors.traded_c(instrument, before)
         instrument.fills += 1
         instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))
-        return 0
+        return lots
 
     def _remember(self, bytes trade_id) -> None:
         self.trade_ids.add(trade_id)

@@ -231,6 +231,8 @@ cdef class Core(Conduct):
                     due = min(due, instrument.ticker_ns + self.data_stale_ns + 1)
         if self.stop_deadline_ns:
             due = min(due, self.stop_deadline_ns)
+        if self.forget_ns:
+            due = min(due, self.forget_ns)
         if self.outbox.cancel_queue.count:
             due = min(due, self.outbox.retry_at_ns)
         elif self.outbox.other_queue.count:
@@ -277,6 +279,9 @@ cdef class Core(Conduct):
             self._check_positions(now_ns)
             self._check_drawdown(now_ns)
             self._refill(now_ns)
+        if self.forget_ns and now_ns >= self.forget_ns:
+            self.forget_ns = 0
+            self.table.forget_before_c(self.forget_before)
         if self.stop_deadline_ns and now_ns >= self.stop_deadline_ns:
             self.stop_deadline_ns = 0
             self.wants_close = "the venue does not answer the stop"

@@ -27,7 +27,6 @@ MARKS: tuple[str, ...] = (
     *(name for name in FAULTS if name != "poor"),
     "live",
     "batches",
-    "adopted order",
     "late report",
     "duplicate fill",
     "unknown reply",

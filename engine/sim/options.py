@@ -39,6 +39,7 @@ CHANCES: dict[str, tuple[float, float]] = {
     "lose_delta": (0.005, 0.1),
     "lag_portfolio": (0.1, 1.0),
     "repeat_orders": (0.02, 0.3),
+    "lag_orders": (0.005, 0.1),
     "odd_status": (0.005, 0.05),
     "odd_ticker": (0.01, 0.1),
     "adversary": (0.1, 0.9),

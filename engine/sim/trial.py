@@ -389,7 +389,6 @@ class Trial:
         """Rare branches of the core that this run reached."""
         core = self.core
         counts = {
-            "adopted order": core.table.adopted,
             "late report": core.table.late,
             "duplicate fill": core.reports.duplicates,
             "unknown reply": core.reports.unknown_replies,

@@ -2,7 +2,7 @@
 
 Requests may be refused, or executed and reported as failed; replies may be lost or late (requests and notifications are
 not ordered among each other, thalex protocol section 3); market data may be lost or absurd; positions of record lag.
-Order reports of one connection are never lost and never change places.
+Order reports of one connection may be late, as a channel; they are never lost and never change places.
 """
 
 from collections import Counter
@@ -22,6 +22,8 @@ THROTTLE_EXCEEDED = 4
 TEMPORARY_FAILURE = 20
 PARTITION_UNAVAILABLE = 10
 MATCHING = ("private/mass_quote", "private/insert", "private/amend", "private/set_mm_protection")
+REPORTS_LATE_MS = 900
+"""How much later than the reply the report of the same thing may come: the core takes it for certain after a second."""
 ABSURD: tuple[tuple[str, object], ...] = (
     ("mark_price", None),
     ("mark_price", 0),
@@ -52,6 +54,7 @@ class Wire:
         self._marks = marks
         self._rng: dict[str, Random] = {name: options.rng(name) for name in options.faults if name in CHANCES}
         self._lag_until_ns = 0
+        self._reports_until_ns = 0
         self._fate: str | None = None
         """What becomes of the next reply."""
 
@@ -78,9 +81,11 @@ class Wire:
 
     def down(self, data: bytes, now_ns: int) -> tuple[bytes | None, int]:
         """A message leaves the exchange: what leaves (None: nothing) and how late, in ns; 0 keeps its place."""
+        # A channel keeps its order, also with what was late before it was healed.
         if now_ns < self._lag_until_ns and data.startswith(PORTFOLIO):
-            # A channel keeps its order, also with what was late before it was healed.
             return data, self._lag_until_ns - now_ns
+        if now_ns < self._reports_until_ns and data.startswith(ORDERS):
+            return data, self._reports_until_ns - now_ns
         if self.healed or not self._chances:
             return data, 0
         if data.startswith(REPLY):
@@ -88,6 +93,10 @@ class Wire:
         if data.startswith(ORDERS):
             if OPEN in data and self.strikes("odd_status"):
                 data = data.replace(OPEN, b'"status":"resting"', 1)
+            if self.strikes("lag_orders"):
+                lag_ns = round(self._rng["lag_orders"].uniform(1, REPORTS_LATE_MS)) * MS
+                self._reports_until_ns = now_ns + lag_ns
+                return data, lag_ns
             return data, 0
         if data.startswith(BOOK):
             if now_ns < self.mute_book_until_ns or (b'"snapshot":true' not in data and self.strikes("lose_delta")):

@@ -17,6 +17,7 @@ from kernels.kept import addresses
 from tests.engine.simulated import SECOND_NS, START_NS, plan, run, world
 
 PERPETUAL = "BTC-PERPETUAL"
+ORDERS = b'{"channel_name":"session.orders"'
 
 
 def act(w: World, name: str) -> None:
@@ -168,3 +169,48 @@ def test_what_must_go_goes_without_a_message_that_the_venue_would_count_too_much
     w.core.outbox.set_message_rate(50)
     run(w, 5)
     assert w.exchange.open_orders(account(w))
+
+
+def late_reports(w: World, late_ns: int) -> None:
+    """From now on ``session.orders`` comes that much later than everything else, in its order."""
+    waiting: list[tuple[int, bytes]] = []
+
+    def reads(messages: list[bytes]) -> list[list[bytes]]:
+        waiting.extend((w.now_ns + late_ns, data) for data in messages if data.startswith(ORDERS))
+        due = [data for at_ns, data in waiting if at_ns <= w.now_ns]
+        del waiting[: len(due)]
+        return [batch for batch in (due + [data for data in messages if not data.startswith(ORDERS)],) if batch]
+
+    w.reads = reads
+
+
+@pytest.mark.parametrize("mode", ["mass_quote", "orders"])
+def test_fills_that_an_answer_counts_before_their_report_count_as_open(mode: str) -> None:
+    w = world(11, mode=mode)
+    run(w, 5)
+    late_reports(w, SECOND_NS * 9 // 10)
+    position = 0.0
+    for _ in range(1500):
+        run(w, 0.02)
+        (instrument,) = w.core.instruments
+        position = w.exchange.position(account(w), PERPETUAL)
+        held, table = round(position / (instrument.lot_e8 / 1e8)), w.core.table
+        opened = {side: 0 for side in (1, -1)}
+        for order in w.exchange.open_orders(account(w)):
+            opened[1 if order.buy else -1] += order.remaining
+        for side in (1, -1):
+            believed = side * instrument.position_lots + table.exposure(0, side, w.now_ns)
+            assert believed >= side * held + opened[side]
+    assert position != 0 and w.core.status()["fills"] > 0 and w.core.mode == "ACTIVE"
+
+
+def test_an_order_that_is_reported_after_it_was_given_up_is_counted_and_goes() -> None:
+    w = world(12, mode="mass_quote")
+    run(w, 5)
+    late_reports(w, SECOND_NS * 5 // 2)
+    run(w, 8)
+    w.reads = lambda messages: [messages]
+    status = run(w, 15)
+    assert status["counters"]["adopted_orders"] > 0
+    believed = sorted((o["side"], o["price_ticks"]) for o in w.core.table.orders() if o["state"] == "live")
+    assert believed == sorted((1 if o.buy else -1, o.price) for o in w.exchange.open_orders(account(w))) != []
