@@ -283,6 +283,13 @@ class Log(Section):
     max_bytes: int = key(
         50_000_000, "bytes", "size at which the log is rotated; one old file is kept", ge=10_000, le=10**10
     )
+    slow_tick_us: float = key(
+        0.0,
+        "us",
+        "a slower read is remembered, with its cause; 0: ten medians of tick to quote",
+        ge=0,
+        le=1e6,
+    )
 
 
 class Journal(Section):

@@ -16,6 +16,7 @@ Writer: the thread that owns the handler. Reader: ``feed.journal_writer`` in a p
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from feed.frames cimport MessageHandler, Sink
+from feed.stamps cimport Stamper, Stamps
 from kernels.ring cimport RingWriter
 
 cdef enum:
@@ -38,6 +39,8 @@ cdef class Tap(MessageHandler):
     cdef readonly RingWriter ring
     cdef readonly uint64_t sequence     # of the next record
     cdef int64_t now_ns                 # of the last input
+    cdef Stamper stamper
+    cdef Stamps* stamps                 # NULL: nobody notes where the time goes
     cdef bytes token_                   # not seen in an output yet: to be kept out of the journal; None: there is none
 
     cdef void put_c(self, int kind, int flags, int64_t now_ns, const char* data, Py_ssize_t size) noexcept nogil

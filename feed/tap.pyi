@@ -2,6 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feed.frames import MessageHandler, Sink
+from feed.stamps import Stamper
 from kernels.ring import RingWriter
 
 SLOT_BYTES: int
@@ -15,6 +16,7 @@ class Tap(MessageHandler):
     ring: RingWriter
     sequence: int
     def __init__(self, handler: MessageHandler, ring: RingWriter) -> None: ...
+    def stamp(self, stamper: Stamper) -> None: ...
     def put(self, kind: int, now_ns: int, data: bytes = ..., last: bool = ...) -> None: ...
     def token(self, token: str, now_ns: int) -> None: ...
 

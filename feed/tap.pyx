@@ -6,6 +6,8 @@ always be read back, whatever happens to this process afterwards. ``tap.pxd`` dr
 
 from libc.string cimport memcpy
 
+from feed.stamps cimport STAGE_FRAME, STAGE_JOURNAL, STAGE_WRITE, Stamper, lap_c
+
 TOKEN_PLACEHOLDER = "(token)"
 SLOT_BYTES = TAP_SLOT_BYTES
 DATA_BYTES_MAX = TAP_DATA_BYTES_MAX
@@ -32,6 +34,11 @@ cdef class Tap(MessageHandler):
             raise ValueError(f"the ring's records have {ring.record_bytes} bytes, not {TAP_SLOT_BYTES}")
         self.handler = handler
         self.ring = ring
+
+    def stamp(self, Stamper stamper not None) -> None:
+        """Who notes where the time of a tick goes, from now on."""
+        self.stamper = stamper
+        self.stamps = stamper.stamps_c()
 
     cdef void put_c(self, int kind, int flags, int64_t now_ns, const char* data, Py_ssize_t size) noexcept nogil:
         cdef char* slot = <char*>self.ring.claim_c()
@@ -75,8 +82,10 @@ cdef class Tap(MessageHandler):
         self.token_ = token.encode()
 
     cdef int on_message_c(self, const char* message, Py_ssize_t size, int64_t now_ns, bint last_in_batch) except -1:
+        lap_c(self.stamps, STAGE_FRAME)
         self.now_ns = now_ns
         self.put_c(KIND_MESSAGE, last_in_batch, now_ns, message, size)
+        lap_c(self.stamps, STAGE_JOURNAL)
         return self.handler.on_message_c(message, size, now_ns, last_in_batch)
 
     def on_message(self, bytes message, int64_t now_ns, bint last_in_batch) -> None:
@@ -109,11 +118,13 @@ cdef class TapSink(Sink):
     cdef int write_c(self, char* text, Py_ssize_t size) noexcept:
         cdef int result
         cdef bytes copy = None
+        lap_c(self.tap.stamps, STAGE_WRITE)
         if self.tap.token_ is not None and self.tap.token_ in text[:size]:
             copy = text[:size].replace(self.tap.token_, TOKEN_PLACEHOLDER.encode())
             self.tap.put_c(KIND_OUTPUT, 1, self.tap.now_ns, copy, len(copy))
         else:
             self.tap.put_c(KIND_OUTPUT, 1, self.tap.now_ns, text, size)
+        lap_c(self.tap.stamps, STAGE_JOURNAL)
         result = self.sink.write_c(text, size)
         if result != 0:
             self.tap.put_c(KIND_REFUSED, 1, self.tap.now_ns, b"", 0)

@@ -5,14 +5,13 @@ from libc.stdint cimport int64_t
 from picows.picows cimport WSFrame, WSListener, WSTransport
 
 from feed.frames cimport FrameRules, MessageHandler, Sink
-from kernels.histogram cimport Histogram
+from feed.waterfall cimport Waterfall
 
 # Call chain of a read: picows' parser -> Listener.on_ws_frame -> FrameRules.on_frame_c -> MessageHandler.on_message_c
 # -> (decision) -> WsSink.write_c -> picows' masking -> send(2).
 cdef class WsSink(Sink):
     cdef WSTransport transport        # None: not connected
-    cdef readonly Histogram tick_to_quote
-    cdef int64_t batch_ns             # when the batch in hand was read; 0: none is in hand
+    cdef readonly Waterfall waterfall  # None: nobody notes where the time goes
     cdef readonly str reason          # why ``close`` was called; empty: it was not
     cdef readonly bint paused         # the write buffer is over its bound
     cdef readonly int64_t writes
@@ -29,6 +28,7 @@ cdef class Listener(WSListener):
     cdef bint closing_here            # we said close: what still arrives is delivered until the peer answers
     cdef bint told
     cdef int64_t batch_ns
+    cdef int64_t batch_messages       # that were delivered before the batch in hand
     cdef int64_t ping_ns              # when the unanswered ping left; 0: none is under way
     cdef readonly int64_t ping_rtt_ns
     cdef readonly int64_t last_read_ns

@@ -5,20 +5,20 @@ from collections.abc import Callable
 from picows import WSListener, WSTransport
 
 from feed.frames import FrameRules, MessageHandler, Sink
-from kernels.histogram import Histogram
+from feed.waterfall import Waterfall
 
 def check_picows(version: str) -> None: ...
 def now_ns() -> int: ...
 def abort(transport: WSTransport) -> None: ...
 
 class WsSink(Sink):
-    tick_to_quote: Histogram
+    waterfall: Waterfall | None
     reason: str
     paused: bool
     writes: int
     refused: int
     bytes_out: int
-    def __init__(self, tick_to_quote: Histogram | None = None) -> None: ...
+    def __init__(self, waterfall: Waterfall | None = None) -> None: ...
 
 class Listener(WSListener):
     rules: FrameRules

@@ -14,7 +14,7 @@ from libc.stdint cimport int64_t
 from picows.picows cimport WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from feed.frames cimport FRAME_PEER_CLOSED, FRAME_VIOLATION, FrameRules, MessageHandler, Sink
-from kernels.histogram cimport Histogram
+from feed.waterfall cimport Waterfall
 
 cdef extern from "time.h" nogil:
     """
@@ -65,13 +65,12 @@ def now_ns():
 cdef class WsSink(Sink):
     """Writes text frames to a connection, if there is one.
 
-    Refuses while the write buffer is over its bound (``Listener.pause_writing``). ``tick_to_quote`` gets, for each
-    write made while frames are being handled, the time from the read to the moment at which the kernel (or the TLS
-    layer) has the bytes.
+    Refuses while the write buffer is over its bound (``Listener.pause_writing``). ``waterfall`` is told of every read, and
+    of every write when the kernel (or the TLS layer) has the bytes.
     """
 
-    def __cinit__(self, Histogram tick_to_quote=None):
-        self.tick_to_quote = Histogram() if tick_to_quote is None else tick_to_quote
+    def __cinit__(self, Waterfall waterfall=None):
+        self.waterfall = waterfall
         self.reason = ""
 
     cdef int write_c(self, char* text, Py_ssize_t size) noexcept:
@@ -86,8 +85,8 @@ cdef class WsSink(Sink):
             self.paused = True
             self.refused += 1
             return -1
-        if self.batch_ns != 0:
-            self.tick_to_quote.record_c(clock_ns() - self.batch_ns)
+        if self.waterfall is not None:
+            self.waterfall.written_c()
         self.writes += 1
         self.bytes_out += size
         return 0
@@ -131,7 +130,9 @@ cdef class Listener(WSListener):
             self.in_batch = True
             self.batch_ns = clock_ns()
             self.last_read_ns = self.batch_ns
-            self.sink.batch_ns = self.batch_ns
+            if self.sink.waterfall is not None:
+                self.batch_messages = self.rules.messages
+                self.sink.waterfall.begin_c(self.batch_ns)
         if transport.is_close_frame_sent and not self.closing_here:
             # Picows' parser found a violation. It goes on parsing what follows, and what precedes it in the same read
             # is delivered after it: neither is let through.
@@ -141,7 +142,8 @@ cdef class Listener(WSListener):
             frame.payload_size, self.batch_ns, frame.last_in_buffer)
         if frame.last_in_buffer:
             self.in_batch = False
-            self.sink.batch_ns = 0
+            if self.sink.waterfall is not None:
+                self.sink.waterfall.end_c(self.rules.messages - self.batch_messages)
         if result != 0 or frame.msg_type >= 8:
             self.answer_c(frame, result)
 

@@ -63,6 +63,40 @@ cdef int64_t used_words_c(const int64_t* counts) noexcept nogil:
     return HEADER_WORDS + (bucket_of(largest) + 1 if largest > 0 else 0)
 
 
+cdef void count_c(int64_t* counts, int64_t value_ns) noexcept nogil:
+    if value_ns < 1:
+        counts[BELOW_WORD] += 1
+        return
+    if value_ns > counts[MAX_WORD]:
+        counts[MAX_WORD] = value_ns
+    if value_ns > LIMIT_NS:
+        counts[ABOVE_WORD] += 1
+        (<double*>counts)[SUM_WORD] += value_ns - LIMIT_NS
+        value_ns = LIMIT_NS
+    (<double*>counts)[SUM_WORD] += value_ns
+    counts[HEADER_WORDS + bucket_of(value_ns)] += 1
+
+
+cdef void hidden_c(int64_t* counts, int64_t value_ns, int64_t expected_ns) noexcept nogil:
+    cdef int64_t value = min(value_ns, LIMIT_NS)
+    cdef int64_t missing = value // expected_ns - 1 if value > 0 and expected_ns > 0 else 0
+    cdef int64_t low, high, first, last
+    cdef int32_t bucket
+    if missing < 1:
+        return
+    # Bucket by bucket: a long stall costs no more than the number of buckets.
+    for bucket in range(bucket_of(expected_ns), bucket_of(value) + 1):
+        low = lowest_of(bucket)
+        high = lowest_of(bucket + 1) - 1
+        last = min((value - low) // expected_ns, missing) if value >= low else 0
+        first = (value - high + expected_ns - 1) // expected_ns if value > high else 1
+        if last >= first:
+            counts[HEADER_WORDS + bucket] += last - max(first, <int64_t>1) + 1
+    (<double*>counts)[SUM_WORD] += missing * (<double>value - 0.5 * expected_ns * (missing + 1.0))
+    if value - expected_ns > counts[MAX_WORD]:
+        counts[MAX_WORD] = value - expected_ns
+
+
 cdef class Histogram:
     """Counts of latencies from 1 ns to 100 s.
 
@@ -86,36 +120,7 @@ cdef class Histogram:
             raise ValueError("histogram memory holds something else, or another version of the layout")
 
     cdef void record_c(self, int64_t value_ns) noexcept nogil:
-        if value_ns < 1:
-            self.counts_[BELOW_WORD] += 1
-            return
-        if value_ns > self.counts_[MAX_WORD]:
-            self.counts_[MAX_WORD] = value_ns
-        if value_ns > LIMIT_NS:
-            self.counts_[ABOVE_WORD] += 1
-            (<double*>self.counts_)[SUM_WORD] += value_ns - LIMIT_NS
-            value_ns = LIMIT_NS
-        (<double*>self.counts_)[SUM_WORD] += value_ns
-        self.counts_[HEADER_WORDS + bucket_of(value_ns)] += 1
-
-    cdef void hidden_c(self, int64_t value_ns, int64_t expected_ns) noexcept nogil:
-        cdef int64_t value = min(value_ns, LIMIT_NS)
-        cdef int64_t missing = value // expected_ns - 1 if value > 0 and expected_ns > 0 else 0
-        cdef int64_t low, high, first, last
-        cdef int32_t bucket
-        if missing < 1:
-            return
-        # Bucket by bucket: a long stall costs no more than the number of buckets.
-        for bucket in range(bucket_of(expected_ns), bucket_of(value) + 1):
-            low = lowest_of(bucket)
-            high = lowest_of(bucket + 1) - 1
-            last = min((value - low) // expected_ns, missing) if value >= low else 0
-            first = (value - high + expected_ns - 1) // expected_ns if value > high else 1
-            if last >= first:
-                self.counts_[HEADER_WORDS + bucket] += last - max(first, <int64_t>1) + 1
-        (<double*>self.counts_)[SUM_WORD] += missing * (<double>value - 0.5 * expected_ns * (missing + 1.0))
-        if value - expected_ns > self.counts_[MAX_WORD]:
-            self.counts_[MAX_WORD] = value - expected_ns
+        count_c(self.counts_, value_ns)
 
     def record(self, int64_t value_ns) -> None:
         """Count one value: below 1 ns only in ``below``, above ``RANGE_NS`` in the last bucket and in ``above``."""
@@ -129,8 +134,8 @@ cdef class Histogram:
         """
         if expected_interval_ns < 1:
             raise ValueError(f"expected interval {expected_interval_ns} ns: give at least 1")
-        self.record_c(value_ns)
-        self.hidden_c(value_ns, expected_interval_ns)
+        count_c(self.counts_, value_ns)
+        hidden_c(self.counts_, value_ns, expected_interval_ns)
 
     @property
     def count(self) -> int:

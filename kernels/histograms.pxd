@@ -28,6 +28,16 @@ cdef enum:
     GROUPS_MAX = 16
     SEQUENCES_WORD = 16
 
+# On the header of a set: what is recorded of a group between the two is seen whole or not at all.
+cdef inline void open_c(uint64_t* header, int32_t group) noexcept nogil:
+    cdef uint64_t* sequence = header + <int>SEQUENCES_WORD + group
+    store_relaxed(sequence, sequence[0] + 1)
+    fence_release()     # the odd sequence is seen before any count
+
+cdef inline void shut_c(uint64_t* header, int32_t group) noexcept nogil:
+    cdef uint64_t* sequence = header + <int>SEQUENCES_WORD + group
+    store_release(sequence, sequence[0] + 1)    # release: every count is seen before the even sequence
+
 cdef class HistogramSet:
     cdef readonly str path              # of the segment; "" where the memory is private
     cdef readonly tuple groups          # of tuples of names
@@ -39,15 +49,6 @@ cdef class HistogramSet:
     cdef object memory_
     cdef object finalizer_
     cdef object __weakref__
-
-    cdef inline void open_c(self, int32_t group) noexcept nogil:
-        cdef uint64_t* sequence = self.header_ + <int>SEQUENCES_WORD + group
-        store_relaxed(sequence, sequence[0] + 1)
-        fence_release()     # the odd sequence is seen before any count
-
-    cdef inline void shut_c(self, int32_t group) noexcept nogil:
-        cdef uint64_t* sequence = self.header_ + <int>SEQUENCES_WORD + group
-        store_release(sequence, sequence[0] + 1)    # release: every count is seen before the even sequence
 
 cdef class HistogramReader:
     cdef readonly str path

@@ -100,29 +100,29 @@ cdef class HistogramSet:
         found = [(self.histograms[name], int(value), self._group_of(name)) for name, value in values.items()]
         touched = {group for _, _, group in found}
         for group in touched:
-            self.open_c(group)
+            open_c(self.header_, group)
         for histogram, value, _ in found:
             histogram.record_c(value)
         for group in touched:
-            self.shut_c(group)
+            shut_c(self.header_, group)
 
     def note(self, values) -> None:
         """Set {note: integer} so that readers see all of it or nothing. Raises ValueError for another name."""
         cdef int64_t value
         found = [(self.notes.index(name), int(value)) for name, value in values.items()]
-        self.open_c(self.notes_group)
+        open_c(self.header_, self.notes_group)
         for index, value in found:
             self.note_[<int>index] = value
-        self.shut_c(self.notes_group)
+        shut_c(self.header_, self.notes_group)
 
     def reset(self) -> None:
         """Every histogram back to empty; the notes stay."""
         cdef int32_t group
         for group, names in enumerate(self.groups):
-            self.open_c(group)
+            open_c(self.header_, group)
             for name in names:
                 self.histograms[name].reset()
-            self.shut_c(group)
+            shut_c(self.header_, group)
 
     @property
     def name(self) -> str:

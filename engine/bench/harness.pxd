@@ -4,6 +4,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t
 
 from engine.core.step cimport Core
 from feed.frames cimport MessageHandler, Sink
+from feed.waterfall cimport Waterfall
 
 cdef class CountingSink(Sink):
     cdef readonly int64_t writes
@@ -28,6 +29,8 @@ cdef class TapeHandler(MessageHandler):
     cdef readonly Player player
     cdef readonly int32_t position
     cdef readonly str wrong
+    cdef Waterfall waterfall
+    cdef int32_t live_at
     cdef int others_c(self) except -1
 
 cdef int64_t monotonic_ns() noexcept nogil

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from engine.core.step import Core
 from engine.sim.tape import Tape
 from feed.frames import MessageHandler, Sink
+from feed.waterfall import Waterfall
 
 class CountingSink(Sink):
     writes: int
@@ -34,7 +35,7 @@ class TapeHandler(MessageHandler):
     player: Player
     position: int
     wrong: str | None
-    def __init__(self, core: Core, player: Player) -> None: ...
+    def __init__(self, core: Core, player: Player, waterfall: Waterfall | None = None, live_at: int = 0) -> None: ...
 
 def repeat_quote(address: int, market: int, model: int, target: int, n: int) -> int: ...
 def repeat_volatility(address: int, state: int, price_usd: float, step_ns: int, n: int) -> float: ...

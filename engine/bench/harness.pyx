@@ -17,6 +17,7 @@ from engine.core.requests cimport FIRST_HOT_ID
 from engine.core.step cimport Core
 from feed.events cimport KIND_REPLY, KIND_SLOW
 from feed.frames cimport MESSAGE_BYTES_MAX, MessageHandler, Sink
+from feed.waterfall cimport Waterfall
 
 from kernels.records cimport (
     Market, Model, Position, Target, Volatility, fill_fn, quote_fn, volatility_fn,
@@ -251,13 +252,16 @@ cdef class TapeHandler(MessageHandler):
     """Stands between a live connection and a core: messages come from the wire, their times from the tape.
 
     So the core makes the same decisions and sends the same bytes over a real connection as in memory, whatever the pace.
-    Inputs of the tape that are no message are played behind the message before them. ``wrong`` says what went
+    From input ``live_at`` on ``waterfall`` counts. Inputs of the tape that are no message are played behind the message
+    before them. ``wrong`` says what went
     wrong, if anything did: a message that is not the tape's ends the connection.
     """
 
-    def __init__(self, Core core not None, Player player not None):
+    def __init__(self, Core core not None, Player player not None, Waterfall waterfall=None, int32_t live_at=0):
         self.core = core
         self.player = player
+        self.waterfall = waterfall
+        self.live_at = live_at
 
     cdef int others_c(self) except -1:
         while self.position < self.player.count and self.player.act[self.position] != ACT_MESSAGE:
@@ -274,6 +278,9 @@ cdef class TapeHandler(MessageHandler):
             self.wrong = f"message {i} is not the tape's"
             raise ValueError(self.wrong)
         self.position = i + 1
+        if self.waterfall is not None and i >= self.live_at:
+            self.waterfall.counts()
+            self.waterfall = None
         self.core.on_message_c(message, size, self.player.now_ns[i], self.player.last[i])
         if self.position < self.player.count and self.player.act[self.position] != ACT_MESSAGE:
             self.others_c()

@@ -32,9 +32,11 @@ from engine.bench.in_process import tickers
 from engine.bench.peer import floor_client, server_frame
 from engine.bench.serve import Script
 from engine.bench.tapes import INSTRUMENT, Session
+from engine.live.latency import figures
 from engine.sim.tape import Act
 from feed.connection import client_tls, connect
 from feed.transport import WsSink
+from feed.waterfall import Waterfall
 
 ANSWER_S_MAX = 60.0
 
@@ -47,13 +49,15 @@ class RigFailed(RuntimeError):
 class Loopback:
     """Round trips of ticks that are answered, from the server's write to the first request's arrival.
 
-    ``floor`` is plain TCP only; it and ``sdk`` may be without a round.
+    ``floor`` is plain TCP only; it and ``sdk`` may be without a round. ``stages``: the core's
+    waterfall over all rounds, percentiles in ns by name.
     """
 
     core: Rounds = field(default_factory=Rounds)
     echo: Rounds = field(default_factory=Rounds)
     floor: Rounds = field(default_factory=Rounds)
     sdk: Rounds = field(default_factory=Rounds)
+    stages: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float:
@@ -103,6 +107,7 @@ class Rig:
         self._context.load_verify_locations(cadata=certificate)
         self._records = self._final_records()
         self._cpus = os.sched_getaffinity(0)
+        self._waterfall = Waterfall()
 
     @property
     def _stdin(self) -> Any:
@@ -161,6 +166,7 @@ class Rig:
         loop.
         """
         found = Loopback()
+        self._waterfall = Waterfall()
         for _ in range(rounds):
             found.core.add(self._looped(self._core, "core", spin, tls))
             found.echo.add(self._looped(self._echo, "echo", spin, tls))
@@ -169,6 +175,7 @@ class Rig:
             if with_sdk and sdk.missing() is None:
                 found.sdk.add(self._sdk())
             progress()
+        found.stages = figures(self._waterfall.histograms.histograms)
         return found
 
     def _final_records(self) -> dict[str, Any]:
@@ -206,9 +213,11 @@ class Rig:
         return self._result(name)
 
     async def _core(self, url: str, context: ssl.SSLContext | None) -> None:
-        core, sink = self._session.core(), WsSink()
+        core, sink = self._session.core(), WsSink(self._waterfall)
         core.attach(sink)
-        handler = TapeHandler(core, self._player)
+        core.stamp(self._waterfall)
+        self._waterfall.connecting()
+        handler = TapeHandler(core, self._player, self._waterfall, self._session.live_at)
         connection = await connect(handler, url, sink=sink, ssl_context=context)
         await connection.wait_closed()
         if handler.wrong or connection.error is not None:

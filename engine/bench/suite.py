@@ -7,6 +7,7 @@ from typing import Any
 from engine.bench import in_process, machine, sdk, tapes
 from engine.bench.figures import Row, ratio, table
 from engine.bench.loopback import Loopback, Rig
+from engine.live.waterfall_table import HEAD, stages
 
 IN_PROCESS_RATIO_MAX = 0.15
 IN_PROCESS_P999_NS_MAX = 2_000
@@ -61,11 +62,19 @@ class Result:
                 f"p99.9 of the ticks' medians over the rounds, which the goal means: "
                 f"{report['latency_ns']['tick_to_request']['p999_typical'] / 1000:.2f} us",
                 f"clock: {report['clock_ns']} ns of every figure in process",
+                *self._waterfall(),
                 *(f"skipped: {what}: {why}" for what, why in report["skipped"].items()),
                 f"machine: {where['cpu']}, {where['cpus']} usable, load {where['load']}, {where['system']}",
                 f"build: {where['build']}, Python {where['python']}, {versions}",
             ]
         )
+
+    def _waterfall(self) -> list[str]:
+        """The stages of the loopback rounds: spinning where they were measured."""
+        latency_ns = self.report["latency_ns"]
+        how = "spinning" if "loopback_spinning" in latency_ns else "blocking"
+        lines = stages(latency_ns[f"loopback_{how}"]["stages"])
+        return ["", f"the core's stages over loopback, {how}, from its read to the request written", HEAD, *lines, ""]
 
 
 def steps(size: Size) -> int:
@@ -157,7 +166,8 @@ def _orders(session: tapes.Session, size: Size, result: Result, progress: Callab
 
 def _loopback_figures(found: Loopback) -> dict[str, Any]:
     measured = {"core": found.core, "echo": found.echo, "floor": found.floor, "official_sdk": found.sdk}
-    return {name: figures.as_dict() for name, figures in measured.items() if figures.rounds}
+    told = {name: figures.as_dict() for name, figures in measured.items() if figures.rounds}
+    return told | {"stages": found.stages}
 
 
 def _loopback_rows(how: str, found: Loopback, goal: str, reached: bool | None) -> list[Row]:

@@ -12,12 +12,15 @@ from engine.core.risk cimport Gate
 from feed.decode cimport Decoder
 from feed.encode cimport Encoder
 from feed.outbox cimport Outbox
+from feed.stamps cimport Stamper, Stamps
 
 cdef class Conduct(Changing):
     cdef readonly Decoder decoder
     cdef readonly Outbox outbox
     cdef readonly RequestRing requests
     cdef Encoder encoder
+    cdef Stamper stamper
+    cdef Stamps* stamps                 # the stamper's; NULL: nobody notes where the time goes
     cdef int64_t now_ns                 # of the last event: never decreases
     cdef int64_t resync_after_ns
     cdef double equity_peak_usd

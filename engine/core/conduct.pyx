@@ -22,6 +22,7 @@ from feed.encode cimport Encoder
 from feed.events cimport KIND_SLOW
 from feed.frames cimport Sink
 from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_OTHER, SUBMIT_FULL, Outbox
+from feed.stamps cimport Stamper
 
 from engine.core.risk import MODES
 from engine.core.status import describe
@@ -102,6 +103,13 @@ cdef class Conduct(Changing):
     def attach(self, Sink sink) -> None:
         """Where request bytes go from now on."""
         self.outbox.attach(sink)
+
+    def stamp(self, Stamper stamper not None) -> None:
+        """Who notes where the time of a tick goes, from now on; nothing of it comes back into a decision."""
+        self.stamper = stamper
+        self.stamps = stamper.stamps_c()
+        self.quoter.stamps = self.stamps
+        self.reports.stamps = self.stamps
 
     # ---- connection ----
 

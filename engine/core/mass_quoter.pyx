@@ -15,6 +15,7 @@ from engine.core.requests cimport REQUEST_CLEAR, REQUEST_MASS_QUOTE, Request
 from engine.core.risk cimport GATE_PASS
 from feed.encode cimport POST_ONLY, REJECT_POST_ONLY
 from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_CLEAR, PRIORITY_QUOTE, PRIORITY_REDUCE
+from feed.stamps cimport STAGE_ENCODE, STAGE_RISK, lap_c
 
 cdef enum:
     INSTRUMENTS_A_MESSAGE = 100      # protocol section 7.1
@@ -82,6 +83,7 @@ cdef class MassQuoter(Quoter):
                 continue
             if need == CHANGE_URGENT:
                 priority = PRIORITY_REDUCE
+            lap_c(self.stamps, STAGE_RISK)
             if request == NULL:
                 request = self.requests.open_c(REQUEST_MASS_QUOTE, -1, 0, now_ns)
                 if request == NULL:
@@ -96,9 +98,10 @@ cdef class MassQuoter(Quoter):
             instrument.cleared = False
             instrument.dirty = False
             entries += 1
+            lap_c(self.stamps, STAGE_ENCODE)
         if request == NULL:
             return
-        if not self.send_c(priority, self.encoder.quote_end_c(
+        if not self.send_c(priority, request.id, self.encoder.quote_end_c(
                 request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns):
             self.answered_c(request.id, False, True, now_ns)
             self.requests.close_c(request)
@@ -184,6 +187,7 @@ cdef class MassQuoter(Quoter):
         if request == NULL:
             self.overflowed = True
             return
+        lap_c(self.stamps, STAGE_RISK)
         if self.outbox.admits_c(PRIORITY_CLEAR, now_ns) and self.clear_pulled_c(request, now_ns):
             return
         request.kind = REQUEST_CLEAR
@@ -192,7 +196,7 @@ cdef class MassQuoter(Quoter):
             self.give_up_c(instrument, request.id, now_ns)
             instrument.armed = False
             instrument.dirty = True
-        if not self.send_c(PRIORITY_CANCEL, self.encoder.simple_c(request.id, b"private/cancel_session", 22), now_ns):
+        if not self.send_c(PRIORITY_CANCEL, request.id, self.encoder.simple_c(request.id, b"private/cancel_session", 22), now_ns):
             self.overflowed = True
 
     cdef bint to_clear_c(self, Instrument instrument) noexcept nogil:
@@ -211,7 +215,7 @@ cdef class MassQuoter(Quoter):
                 self.encoder.quote_side_c(True, self.price_e8_, self.amount_e8_, 0)
                 self.encoder.quote_side_c(False, self.price_e8_, self.amount_e8_, 0)
                 self.give_up_c(instrument, request.id, now_ns)
-        return self.send_c(PRIORITY_CLEAR, self.encoder.quote_end_c(
+        return self.send_c(PRIORITY_CLEAR, request.id, self.encoder.quote_end_c(
             request.id, self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns)
 
     cdef void give_up_c(self, Instrument instrument, uint64_t request, int64_t now_ns) noexcept nogil:

@@ -14,6 +14,7 @@ from engine.core.requests cimport REQUEST_AMEND, REQUEST_CANCEL, REQUEST_INSERT,
 from engine.core.risk cimport GATE_PASS
 from feed.encode cimport POST_ONLY, REJECT_POST_ONLY
 from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_QUOTE, PRIORITY_REDUCE
+from feed.stamps cimport STAGE_RISK, lap_c
 
 cdef enum:
     CANCEL_AGAIN_NS = 500000000      # a cancel whose order is still open this long after its answer is sent again
@@ -161,7 +162,8 @@ cdef class OrderQuoter(Quoter):
             return False
         self.table.slot_[index].level = level
         self.table.slot_[index].request = request.id
-        if not self.send_c(priority, self.encoder.insert_c(
+        lap_c(self.stamps, STAGE_RISK)
+        if not self.send_c(priority, request.id, self.encoder.insert_c(
                 request.id, side > 0, instrument.name_, instrument.name_length, self.side_ticks_[key][level] * instrument.tick_e8,
                 self.side_lots_[key][level] * instrument.lot_e8, self.table.slot_[index].client_order_id,
                 self.label, len(self.label), POST_ONLY | REJECT_POST_ONLY), now_ns):
@@ -194,7 +196,8 @@ cdef class OrderQuoter(Quoter):
         request = self.requests.open_c(REQUEST_AMEND, index, order.client_order_id, now_ns)
         if request == NULL:
             return False
-        if not self.send_c(priority, self.encoder.amend_c(
+        lap_c(self.stamps, STAGE_RISK)
+        if not self.send_c(priority, request.id, self.encoder.amend_c(
                 request.id, order.client_order_id, price * instrument.tick_e8,
                 (order.filled_lots + self.side_lots_[key][level]) * instrument.lot_e8), now_ns):
             self.requests.close_c(request)
@@ -223,11 +226,12 @@ cdef class OrderQuoter(Quoter):
         if request == NULL:
             self.overflowed = True
             return
+        lap_c(self.stamps, STAGE_RISK)
         if order.level < 0:
             size = self.encoder.cancel_by_order_id_c(request.id, order.order_id, order.order_id_length)
         else:
             size = self.encoder.cancel_c(request.id, order.client_order_id)
-        if not self.send_c(PRIORITY_CANCEL, size, now_ns):
+        if not self.send_c(PRIORITY_CANCEL, request.id, size, now_ns):
             self.requests.close_c(request)
             self.overflowed = True
             return

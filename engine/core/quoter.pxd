@@ -9,6 +9,7 @@ from engine.core.requests cimport Request, RequestRing
 from engine.core.risk cimport Gate
 from feed.encode cimport Encoder
 from feed.outbox cimport Outbox
+from feed.stamps cimport Stamps
 from kernels.records cimport quote_fn, resolve_fn, volatility_fn
 
 cdef enum Change:                # what a side needs
@@ -24,6 +25,7 @@ cdef class Quoter:
     cdef readonly list instruments
     cdef Encoder encoder
     cdef Outbox outbox
+    cdef Stamps* stamps          # NULL: nobody notes where the time goes
     cdef resolve_fn resolve
     cdef quote_fn quote
     cdef volatility_fn volatility
@@ -61,4 +63,4 @@ cdef class Quoter:
     cdef void to_touch_c(self, Instrument instrument) noexcept nogil
     cdef int64_t _capacity_c(self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil
     cdef void revisit_c(self, int64_t at_ns) noexcept nogil
-    cdef int32_t send_c(self, int32_t priority, Py_ssize_t size, int64_t now_ns) noexcept
+    cdef int32_t send_c(self, int32_t priority, uint64_t request, Py_ssize_t size, int64_t now_ns) noexcept

@@ -1,7 +1,7 @@
 """What both ways to quote share: evaluate the model, compare it with what is believed to rest, send."""
 
 from libc.math cimport fabs
-from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport (
     BREACH_NONE, PULL_COOLDOWN, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE, PULL_NOT_READY, PULL_UNKNOWN_ORDERS,
@@ -13,6 +13,7 @@ from engine.core.requests cimport Request, RequestRing
 from engine.core.risk cimport MODE_HALTED, Gate
 from feed.encode cimport Encoder
 from feed.outbox cimport SUBMIT_FULL, SUBMIT_QUEUED, SUBMIT_SENT, Outbox
+from feed.stamps cimport STAGE_ENCODE, STAGE_MODEL, STAGE_SIGNALS, lap_c, sent_c
 from kernels.records cimport Target, quote_fn, resolve_fn, volatility_fn
 
 cdef double RESOLVE_AGAIN = 0.002      # scale-free settings are resolved anew when the price has moved by more than this fraction
@@ -109,6 +110,7 @@ cdef class Quoter:
             self.monitors.watch_c(instrument, now_ns)
             if instrument.breach != BREACH_NONE and self.cornered_c(instrument, now_ns):
                 return PULL_LIMIT
+        lap_c(self.stamps, STAGE_SIGNALS)
         if not (fabs(fair - instrument.model.resolved_at_usd) <= RESOLVE_AGAIN * instrument.model.resolved_at_usd):
             if self.resolve(&instrument.settings, fair, &instrument.model) != 0:
                 instrument.model.resolved_at_usd = 0.0
@@ -123,6 +125,7 @@ cdef class Quoter:
             return PULL_MODEL
         if instrument.breach != BREACH_NONE:
             self.to_touch_c(instrument)
+        lap_c(self.stamps, STAGE_MODEL)
         return PULL_NONE
 
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
@@ -223,14 +226,17 @@ cdef class Quoter:
             change = CHANGE_WANTED
         return change
 
-    cdef int32_t send_c(self, int32_t priority, Py_ssize_t size, int64_t now_ns) noexcept:
-        """Hand the encoder's text to the outbox: 1 when it is on its way, 0 when nothing was sent."""
+    cdef int32_t send_c(self, int32_t priority, uint64_t request, Py_ssize_t size, int64_t now_ns) noexcept:
+        """Hand the encoder's text of a request to the outbox: 1 when it is on its way, 0 when nothing was sent."""
         cdef int32_t code
+        lap_c(self.stamps, STAGE_ENCODE)
         if size < 0:
             return 0
         code = self.outbox.submit_c(priority, self.encoder.text_c(), size, now_ns)
         if code == SUBMIT_SENT or code == SUBMIT_QUEUED:
             self.messages_sent += 1
+            if code == SUBMIT_SENT:
+                sent_c(self.stamps, request)
             return 1
         if code == SUBMIT_FULL:
             self.overflowed = True

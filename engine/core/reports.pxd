@@ -8,6 +8,7 @@ from engine.core.quoter cimport Quoter
 from engine.core.requests cimport Request, RequestRing
 from feed.events cimport Fill, OrderBatch, OrderUpdate, Reply
 from feed.outbox cimport Outbox
+from feed.stamps cimport Stamps
 from kernels.records cimport fill_fn
 
 cdef class Reports:
@@ -15,6 +16,7 @@ cdef class Reports:
     cdef RequestRing requests
     cdef Quoter quoter
     cdef Outbox outbox
+    cdef Stamps* stamps
     cdef list instruments
     cdef fill_fn fill
     cdef double maker_fee_rate

@@ -20,6 +20,7 @@ from feed.events cimport (
     REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
 )
 from feed.outbox cimport Outbox
+from feed.stamps cimport created_c
 from kernels.records cimport fill_fn
 
 cdef enum:
@@ -162,6 +163,8 @@ cdef class Reports:
             self.table.slot_[index].quote = 0 if update.has & ORDER_CLIENT_ID else 1
             self.table.slot_[index].level = -1
         order = &self.table.slot_[index]
+        if order.state == SLOT_PENDING:
+            created_c(self.stamps, order.request, update.create_time_s)
         if filled < order.filled_lots or request and order.request != request:
             # Older than what is known: the order has traded since, or a later request was about it.
             self.table.late += 1

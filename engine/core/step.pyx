@@ -12,6 +12,7 @@ from feed.events cimport (
     KIND_BOOK, KIND_INDEX, KIND_LWT, KIND_ORDERS, KIND_PORTFOLIO, KIND_REPLY, KIND_SLOW, KIND_TICKER, KIND_TRADES, PositionUpdate,
 )
 from feed.outbox cimport PRIORITY_OTHER, PRIORITY_QUOTE, PRIORITY_REDUCE, SUBMIT_FULL
+from feed.stamps cimport STAGE_BOOK, STAGE_DECODE, STAGE_FRAME, answered_c, cold_c, lap_c, told_c
 
 from feed import decode_slow, venue
 from feed.decode_slow import Malformed
@@ -33,10 +34,14 @@ cdef class Core(Conduct):
 
     cdef int on_message_c(self, const char* message, Py_ssize_t size, int64_t now_ns, bint last_in_batch) except -1:
         """One text message; the decision is made once, after the last of a batch."""
-        cdef int32_t kind = self.decoder.decode_c(message, size)
+        cdef int32_t kind
+        lap_c(self.stamps, STAGE_FRAME)
+        kind = self.decoder.decode_c(message, size)
+        lap_c(self.stamps, STAGE_DECODE)
         self.now_ns = now_ns
         self.messages += 1
         self._dispatch_c(kind, message, size, now_ns)
+        lap_c(self.stamps, STAGE_BOOK)
         if last_in_batch:
             self._decide_c(now_ns)
         return 0
@@ -69,12 +74,14 @@ cdef class Core(Conduct):
     cdef int _dispatch_c(self, int32_t kind, const char* message, Py_ssize_t size, int64_t now_ns) except -1:
         cdef Instrument instrument
         if kind == KIND_BOOK:
+            told_c(self.stamps, self.decoder.book.time_s)
             instrument = <Instrument>self.instruments[self.decoder.book.instrument]
             if instrument.apply_book_c(&self.decoder.book, now_ns) != 0:
                 instrument.wants_resync = True
                 instrument.dirty = True
                 self._resync(now_ns)
         elif kind == KIND_TICKER:
+            told_c(self.stamps, self.decoder.ticker.mark_timestamp_s)
             (<Instrument>self.instruments[self.decoder.ticker.instrument]).apply_ticker_c(&self.decoder.ticker, now_ns)
         elif kind == KIND_ORDERS:
             if self.decoder.orders.snapshot:
@@ -99,6 +106,8 @@ cdef class Core(Conduct):
         if self.decoder.reply.id < FIRST_HOT_ID:
             return self._slow(message[:size], now_ns)
         request = self.requests.find_c(self.decoder.reply.id)
+        if request != NULL:
+            answered_c(self.stamps, request.id, request.kind)
         if request != NULL and request.kind >= REQUEST_CANCEL_SESSION:
             self._control_reply(decode_slow.decode(message[:size]), request.kind, now_ns)
             self.requests.close_c(request)
@@ -108,6 +117,7 @@ cdef class Core(Conduct):
     def _slow(self, bytes frame, int64_t now_ns) -> int:
         """Everything that the fast decoder leaves: set-up replies, rare channels, odd forms of hot ones."""
         self.slow_messages += 1
+        cold_c(self.stamps)
         try:
             message = decode_slow.decode(frame)
             kind = self.decoder.load(message)

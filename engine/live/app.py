@@ -24,7 +24,7 @@ from engine.config_schema import Config
 from engine.core.step import Core
 from engine.live.alone import AlreadyRunning, alone
 from engine.live.beside import Beside
-from engine.live.clock import now_ns, wall_s
+from engine.live.clock import ahead_ns, now_ns, wall_s
 from engine.live.control import Control
 from engine.live.hangup import Hangup
 from engine.live.heart import Heart
@@ -49,6 +49,7 @@ from feed.connection import check_address, connect
 from feed.frames import MessageHandler
 from feed.transport import WsSink
 from feed.venue import Network
+from feed.waterfall import Waterfall
 from kernels import kept, proof
 from kernels.addresses import Addresses
 
@@ -111,27 +112,25 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         for missing in before_start(options.tuning):
             line.note(f"note: {missing}")
             log.warning("tuning", extra={"fields": {"missing": missing}})
-        latency = Latency()
+        latency = stack.enter_context(Latency(line.note))
         core = Core(core_plan(_quoting(loaded, options.exchange)), addresses)
-        labels: dict[str, Any] = {"network": plan.network, "quote_mode": core.plan.mode}
-        if options.strategy is not None:
-            labels["strategy"] = options.strategy
-        if options.exchange is not None:
-            labels["exchange_pid"] = options.exchange.pid
+        core.stamp(latency.waterfall)
+        labels = _labels(plan, options, core)
         journal = None if writer is None else RunJournal(writer, core, now_ns(), labels)
         driven = core if journal is None else journal.core
         settings = _settings(loaded, options, core, journal, log)
         control = Control(driven, settings, plan.data, plan.name, now_ns, log, carried=options.exchange is None)
         stack.callback(control.close)
-        beside = Beside(control, journal, heart)
+        beside = Beside(control, journal, heart, latency.waterfall, plan.slow_tick_ns)
         session = LiveLoop(
             driven,
-            _connector(core, journal, url, plan, latency),
+            _connector(core, journal, url, plan, latency.waterfall),
             lambda: credentials.token(wall_s()),
             now_ns,
             Backoff(Random(os.urandom(16)), BackoffSettings(first_ns=int(plan.retry_delay_s * 1e9))),
             log,
-            on_live=latency.live,
+            on_live=latency.waterfall.counts,
+            on_lag=latency.waterfall.lagged,
             watch=lambda: beside.problem(now_ns()),
             attempts_max=plan.attempts_max,
             stop_timeout_s=plan.stop_timeout_s,
@@ -141,7 +140,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         def report(reason: str) -> dict[str, Any]:
             seconds = time.monotonic() - started
             told = {**labels, "config": settings.told, "start_seconds": start.seconds}
-            return run_report(core.status(), latency.total(), reason=reason, seconds=seconds, labels=told)
+            return run_report(core.status(), latency.brief(), reason=reason, seconds=seconds, labels=told)
 
         watch = Watch(log)
         after_start(options.tuning)
@@ -154,12 +153,22 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
             hangup = Hangup(session.stop, settings)
             beside_it = (_show(session, line, watch, lambda: report("running")), _first_quote(core, start))
             ending = runner.run(_attended(session, options.seconds, line, hangup, beside_it))
-        final = report(ending.cause.value)
+        final = report(ending.cause.value) | latency.whole(ahead_ns())
         final["detail"], final["mode"] = ending.detail, ending.mode
         final |= beside.ended(ending.cause.value, now_ns())
         final["detail"] = final["detail"] or (final["journal"] or {}).get("problem") or ""
         log.info("end", extra={"fields": final})
         return Outcome(exit_status(ending, final), final)
+
+
+def _labels(plan: LivePlan, options: RunOptions, core: Core) -> dict[str, Any]:
+    """What tells this run from others, for its report, log and journal."""
+    labels: dict[str, Any] = {"network": plan.network, "quote_mode": core.plan.mode}
+    if options.strategy is not None:
+        labels["strategy"] = options.strategy
+    if options.exchange is not None:
+        labels["exchange_pid"] = options.exchange.pid
+    return labels
 
 
 def exit_status(ending: Ending, report: Mapping[str, Any]) -> int:
@@ -307,12 +316,16 @@ def _settings(loaded: Loaded, options: RunOptions, core: Core, journal: RunJourn
     )
 
 
-def _connector(core: Core, journal: RunJournal | None, url: str, plan: LivePlan, latency: Latency) -> Callable[[], Any]:
+def _connector(
+    core: Core, journal: RunJournal | None, url: str, plan: LivePlan, waterfall: Waterfall
+) -> Callable[[], Any]:
     handler: MessageHandler = core if journal is None else journal.tap
+    if journal is not None:
+        journal.tap.stamp(waterfall)
 
     async def connected() -> Connection:
-        latency.connecting()
-        sink = WsSink(latency.current)
+        waterfall.connecting()
+        sink = WsSink(waterfall)
         if journal is None:
             core.attach(sink)
         else:

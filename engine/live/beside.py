@@ -6,19 +6,23 @@ from typing import Any
 from engine.live.control import Control
 from engine.live.heart import Heart
 from engine.live.run_journal import RunJournal
+from feed.waterfall import Waterfall
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """``journal`` and ``heart`` are None where the run has none."""
+    """``journal`` and ``heart`` are None where the run has none. ``slow_ns``: as of ``Waterfall.look``."""
 
     control: Control
     journal: RunJournal | None
     heart: Heart | None
+    waterfall: Waterfall
+    slow_ns: int
 
     def problem(self, now_ns: int) -> str | None:
         """Called ten times a second: beats, latches, and says what does not work any more; None while all does."""
         self.control.watch()
+        self.waterfall.look(now_ns, self.slow_ns)
         unwatched = None if self.heart is None else self.heart.beat(now_ns)
         return unwatched or (None if self.journal is None else self.journal.problem())
 

@@ -128,7 +128,8 @@ class LiveLoop:
     """Runs one core until it is told to stop.
 
     Errors of the core itself end the run: an exception never leaves quotes up. ``watch``: says what fails beside the
-    core (the journal), which ends the run in order; None while all is well.
+    core (the journal), which ends the run in order; None while all is well. ``on_lag``: told by how many ns each tick
+    came late, of a loop whose timers count whole ms.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class LiveLoop:
         log: Logger,
         *,
         on_live: Callable[[], None] = lambda: None,
+        on_lag: Callable[[int], None] = lambda _: None,
         watch: Callable[[], str | None] = lambda: None,
         attempts_max: int = 0,
         stop_timeout_s: float = 5.0,
@@ -153,6 +155,8 @@ class LiveLoop:
         self._backoff = backoff
         self._log = log
         self._on_live = on_live
+        self._on_lag = on_lag
+        self._due_ns = 0
         self._watch = watch
         self._watched_ns = 0
         self._attempts_max = attempts_max
@@ -269,6 +273,8 @@ class LiveLoop:
         """Give the core its time and look at its wishes; arms itself again."""
         if self._finishing:
             return
+        if self._due_ns:
+            self._on_lag(self._now_ns() - self._due_ns)
         try:
             self._serve()
         except Exception as error:  # the core must not raise; if it does, quotes come off by cancel-on-disconnect
@@ -276,8 +282,10 @@ class LiveLoop:
             self._abort("internal error")
             self._end(Cause.FAILED, f"internal error: {error!r}")
             return
-        wait_s = (self._core.deadline_ns - self._now_ns()) / 1e9
-        self._timer = asyncio.get_running_loop().call_later(min(max(wait_s, 0.0002), TICK_S), self._tick)
+        now_ns = self._now_ns()
+        wait_s = min(max((self._core.deadline_ns - now_ns) / 1e9, 0.0002), TICK_S)
+        self._due_ns = now_ns + int(wait_s * 1e9)
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._tick)
 
     def _serve(self) -> None:
         core, now_ns = self._core, self._now_ns()

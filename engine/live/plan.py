@@ -25,6 +25,7 @@ class LivePlan:
     log_file: Path | None
     log_level: str
     log_bytes_max: int
+    slow_tick_ns: int
     data: Path
     name: str
     journal_directory: Path | None
@@ -51,6 +52,7 @@ def live_plan(config: Config) -> LivePlan:
         log_file=None if config.log.file is None else Path(config.log.file),
         log_level=config.log.level,
         log_bytes_max=config.log.max_bytes,
+        slow_tick_ns=round(config.log.slow_tick_us * 1000),
         data=data,
         name=config.credentials.account or network,
         journal_directory=journal_place(config.journal.directory, data),

@@ -3,19 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kernels.histogram import Histogram
-
 CONTRACT_DECIMALS = 8
 """The venue's fixed point (protocol section 3): beyond it a position shows only how floats are stored."""
 
 
 def run_report(
-    status: Mapping[str, Any], latency: Histogram, *, reason: str, seconds: float, labels: Mapping[str, Any]
+    status: Mapping[str, Any], latency_ns: Mapping[str, Any], *, reason: str, seconds: float, labels: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The core's status with latencies in ns, positions in contracts by instrument and net, and how the run ended.
+    """The core's status with percentiles of latencies in ns by name, positions in contracts, and how the run ended.
 
-    ``position`` is the net over instruments, ``max_abs_position`` the largest of any one. ``orders_left`` is None when
-    the venue was not heard.
+    ``positions`` are by instrument, ``position`` is their net, ``max_abs_position`` the largest of any one.
+    ``orders_left`` is None when the venue was not heard.
     """
     positions = {name: round(value, CONTRACT_DECIMALS) for name, value in status["position"].items()}
     largest = {name: round(value, CONTRACT_DECIMALS) for name, value in status["max_abs_position"].items()}
@@ -30,5 +28,5 @@ def run_report(
         "max_abs_position": max(largest.values(), default=0.0),
         "max_abs_positions": largest,
         "orders_left": None if left < 0 else left,
-        "latency_ns": {"tick_to_quote": latency.as_dict()},
+        "latency_ns": dict(latency_ns),
     }

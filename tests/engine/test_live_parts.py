@@ -1,5 +1,6 @@
 """Parts of the live application: status and summary, log and redaction, tuning, the exchange child, exit statuses."""
 
+import gc
 import io
 import json
 import logging
@@ -11,15 +12,18 @@ from typing import Any
 
 import pytest
 
+from engine.live.clock import now_ns
 from engine.live.host import facts, hints
-from engine.live.latency import Latency
+from engine.live.latency import PREFIX, Latency
 from engine.live.local_exchange import ExchangeFailed, LocalExchange
 from engine.live.log import opened, redacted
 from engine.live.parent import die_with
 from engine.live.report import run_report
 from engine.live.status import StatusLine, status_line, summary
 from engine.live.tuning import Tuning
+from feed.waterfall import Waterfall
 from kernels.histogram import Histogram
+from kernels.segment import segments
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIEcanary\n-----END PRIVATE KEY-----"
 JWT = "eyJhbGciOiJSUzUxMiJ9canary.eyJpYXQiOjE3MDAwMDAwMDB9canary.c2lnbmF0dXJlLWNhbmFyeQ"
@@ -46,7 +50,8 @@ def reported(**changes: Any) -> dict[str, Any]:
     latency = Histogram()
     for value_ns in (2_000, 3_000, 90_000):
         latency.record(value_ns)
-    return run_report(core_status(**changes), latency, reason="time is up", seconds=20.0, labels={"network": "local"})
+    figures = {"tick_to_quote": latency.as_dict()}
+    return run_report(core_status(**changes), figures, reason="time is up", seconds=20.0, labels={"network": "local"})
 
 
 def test_the_report_has_the_promised_members() -> None:
@@ -186,18 +191,43 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
     pytest.fail(f"child {pid} outlived its parent")
 
 
-def test_latency_counts_what_a_live_session_wrote() -> None:
-    latency = Latency()
-    for rounds in (1, 2):
-        latency.connecting()
-        latency.current.record(5_000_000)  # a set-up reply
-        assert latency.total().count == (rounds - 1) * 2
-        latency.live()
-        latency.current.record(1_000)
-        latency.live()
-        latency.current.record(2_000)
-    assert latency.total().count == 4
-    assert latency.total().max < 3_000
-    latency.connecting()
-    latency.connecting()
-    assert latency.total().count == 4
+def test_latency_is_in_shared_memory_while_it_runs_and_knows_the_collections() -> None:
+    mine = f"{PREFIX}-{os.getpid()}-"
+    with Latency(pytest.fail) as latency:
+        assert [name for name in segments(PREFIX) if name.startswith(mine)] == [f"{mine}slow", f"{mine}stages"]
+        latency.waterfall.counts()
+        for _ in range(200):
+            latency.waterfall.begin(now_ns())
+            latency.waterfall.lap(2)
+            latency.waterfall.written()
+            latency.waterfall.end()
+        gc.collect()
+        latency.waterfall.look(now_ns(), 1)
+        latency.waterfall.begin(now_ns())
+        latency.waterfall.end()
+        assert latency.brief()["tick_to_quote"]["n"] == 200
+        told = latency.whole(0)
+        found, facts = told["latency_ns"], told["waterfall"]
+        assert found["gc"]["n"] >= 1 and found["decode"]["n"] == found["stages_total"]["n"] > 0
+        assert "ack_insert" not in found, "what was never seen is left out"
+        assert (facts["reads"], facts["every"], facts["slow"], facts["exchange_clock"]) == (201, 32, 1, None)
+        assert facts["slow_reads"][0]["total_ns"] > 1
+        latency.waterfall.exchange.heard(1_000.0, int(999e9))
+        latency.waterfall.exchange.executed(1_000.002, int(999e9))
+        clock = latency.whole(int(0.5e9))["waterfall"]["exchange_clock"]
+        assert clock == {"ahead_ns": pytest.approx(501e6, abs=1e3), "uncertain_ns": pytest.approx(1e6, abs=1e3)}
+    assert not [name for name in segments(PREFIX) if name.startswith(mine)]
+    assert not [callback for callback in gc.callbacks if getattr(callback, "__self__", None) is latency]
+
+
+def test_latency_without_shared_memory_says_so_and_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(prefix: str | None, every: int) -> Waterfall:
+        if prefix is not None:
+            raise OSError(28, "No space left on device")
+        return Waterfall(None, every)
+
+    monkeypatch.setattr("engine.live.latency.Waterfall", full)
+    said: list[str] = []
+    with Latency(said.append) as latency:
+        assert "quoter top" in said[0] and "No space left" in said[0]
+        assert latency.brief()["tick_to_quote"]["n"] == 0

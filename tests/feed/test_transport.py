@@ -8,6 +8,7 @@ import pytest
 from feed.connection import Connection, connect
 from feed.outbox import Outbox
 from feed.transport import WsSink, check_picows, now_ns
+from feed.waterfall import Waterfall
 from tests.feed.raw_server import BINARY, CLOSE, PING, PONG, TEXT, Peer, RawServer, Recorder, forever, frame, wait_for
 
 
@@ -250,18 +251,23 @@ def test_requests_arrive_as_written_and_the_time_from_tick_to_quote_is_taken(run
         await peer.send(frame(b"\x03\xe8", CLOSE))
 
     async def work() -> None:
-        handler, sink = Recorder(), WsSink()
+        waterfall = Waterfall(every=1)
+        waterfall.counts()
+        seen = waterfall.histograms.histograms
+        handler, sink = Recorder(), WsSink(waterfall)
         outbox = Outbox(sink)
         handler.act = lambda message: [outbox.submit(2, b"quote" * n, now_ns()) for n in (1, 100)]
         assert outbox.submit(2, b"early", now_ns()) == 0, "nothing is written before there is a connection"
         async with RawServer(script) as server:
             connection = await connect(handler, server.url, sink=sink)
             assert outbox.submit(3, b"first", now_ns()) == 1
-            assert sink.tick_to_quote.count == 0
+            assert seen["tick_to_quote"].count == seen["tick_done"].count == 0
             await connection.wait_closed()
         assert received == [b"first", b"quote", b"quote" * 100]
-        assert sink.tick_to_quote.count == 2
-        assert 0 < sink.tick_to_quote.max < 1e9
+        assert seen["tick_to_quote"].count == 2 and seen["stages_total"].count == 1
+        assert 0 < seen["stages_total"].max <= seen["tick_to_quote"].max < 1e9
+        assert seen["write"].sum == seen["stages_total"].sum, "no other stage was told of"
+        assert seen["tick_done"].count == 2, "the tick and the close"
         assert outbox.submit(0, b"late", now_ns()) == 2
         stats = connection.stats()
         assert (stats["writes"], stats["bytes_out"]) == (3, 5 + 5 + 500)

@@ -1,0 +1,3 @@
+NAMES: tuple[str, ...]
+
+class Stamper: ...
