@@ -19,6 +19,7 @@ NATIVE = os.environ.get("QUOTER_NATIVE") == "1"
 PREBUILT = os.environ.get("QUOTER_PREBUILT") == "1"
 
 MODULES = [
+    "kernels.layouts",
     "kernels.records",
     "kernels.number",
     "kernels.ring",
@@ -41,6 +42,7 @@ MODULES = [
     "feed.tap",
     "engine.core.orders",
     "engine.core.requests",
+    "engine.core.outlook",
     "engine.core.instrument",
     "engine.core.monitors",
     "engine.core.quoter",

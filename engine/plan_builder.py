@@ -1,13 +1,14 @@
 """From the configuration to the core's plan: units are converted here, once, and nothing is defaulted."""
 
 from math import inf, nan, sqrt
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
 from engine.config_fees import instruments_of
 from engine.config_schema import LEVELS_MAX, Avellaneda, Config, TradingStrategy
-from engine.core.plan import CorePlan, Limits, Record, Timing
+from engine.core.plan import DIRECTED, CorePlan, Limits, Record, Signals, Timing
 from kernels.records import SETTINGS, VOLATILITY
 
 SECONDS_PER_YEAR = 365 * 86_400
@@ -70,6 +71,7 @@ def core_plan(config: Config) -> CorePlan:
             audit_ns=_ns(config.connection.audit_interval),
             cancel_on_disconnect_s=config.connection.cancel_on_disconnect,
         ),
+        signals=signals_of(config),
         requote_ticks=strategy.execution.requote_ticks,
         requote_bps=strategy.execution.requote_bps,
         maker_fee_rate=config.trading_fees.maker_fee_rate,
@@ -110,6 +112,7 @@ def settings_record(config: Config) -> Record:
         "level_spacing_bps": a.level_spacing_bps,
         "volatility_multiple": a.volatility_multiple,
         "touch_multiple": a.touch_multiple,
+        "alpha_halves": config.trading_strategy.signals.cap_half_spreads,
         "size_multipliers": _multipliers(a),
         "levels": a.max_levels,
         "min_lots": 0,
@@ -118,6 +121,39 @@ def settings_record(config: Config) -> Record:
     for name, value in values.items():
         record[name] = value
     return record
+
+
+def signals_of(config: Config) -> Signals:
+    """The signals' part of the plan."""
+    strategy = config.trading_strategy
+    s, candle, vamp = strategy.signals, strategy.volume_candle, strategy.vamp
+    return Signals(
+        enabled=s.enabled,
+        own_only=not candle.use_exchange_data,
+        lookback_ns=_ns(candle.lookback_hours * 3600.0),
+        candle_contracts=_or(candle.threshold, inf),
+        candle_usd=candle.threshold_usd if candle.threshold is None else inf,
+        candle_ns=_ns(candle.max_time_seconds),
+        candles=candle.max_candles,
+        window=float(vamp.window),
+        fast_window=float(vamp.aggressive_window),
+        impact_window=float(vamp.impact_window),
+        decay_s=s.decay,
+        stale_ns=_ns(s.stale),
+        min_events=s.min_events,
+        interval_ns=_ns(s.sample_interval),
+        steps=s.horizon_samples,
+        update_ns=_ns(candle.prediction_update_interval),
+        span=max(2.0, s.memory / s.sample_interval),
+        z=NormalDist().inv_cdf(0.5 + 0.5 * s.confidence),
+        min_samples=s.min_samples,
+        prior=s.prior,
+        cap_ticks=_or(s.cap_ticks, inf),
+        cap_bps=s.cap_bps,
+        toxic_weight=s.toxicity_weight,
+        toxic_cap_bps=s.toxicity_cap_bps,
+        given_bps=tuple(getattr(s, f"{name}_bps") for name in DIRECTED),
+    )
 
 
 def volatility_record(config: Config) -> Record:

@@ -7,6 +7,10 @@ RESOLVE = CFUNCTYPE(c_int32, c_void_p, c_double, c_void_p)
 QUOTE = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p)
 VOLATILITY = CFUNCTYPE(c_double, c_void_p, c_double, c_int64)
 FILL = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64, c_double)
+TRADE = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int64, c_int64)
+REFRESH = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_void_p)
+FORECAST = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_double)
+CLOSE_DUE = CFUNCTYPE(c_int32, c_void_p, c_int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +21,7 @@ class Addresses:
     quote: int  # quote_fn
     volatility: int  # volatility_fn
     fill: int  # fill_fn
+    trade: int  # trade_fn
+    refresh: int  # refresh_fn
+    forecast: int  # forecast_fn
+    close_due: int  # close_due_fn

@@ -13,6 +13,8 @@ import numba
 import numpy as np
 from numba import carray, types  # type: ignore[attr-defined]
 
+from kernels import candles as candle_kernels
+from kernels import forecast as forecast_kernels
 from kernels import position as position_kernels
 from kernels import quote as quote_kernels
 from kernels import resolve as resolve_kernels
@@ -21,7 +23,10 @@ from kernels.addresses import Addresses
 from kernels.kernel import (
     COMPILES,
     OPTIONS,
+    candles_record,
     f8,
+    flow_record,
+    forecast_record,
     i4,
     i8,
     market_record,
@@ -31,7 +36,7 @@ from kernels.kernel import (
     target_record,
     volatility_record,
 )
-from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
+from kernels.records import CANDLES, FLOW, FORECAST, MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
 
 CALLBACK_OPTIONS: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name != "nogil"}
 QUOTE_SIGNATURE = i4(*map(types.CPointer, (market_record, model_record, target_record)))
@@ -71,26 +76,76 @@ def _fill(position: Any, signed_lots: int, price_ticks: int, fee_usd: float) -> 
     return position_kernels.fill(carray(position, 1)[0], signed_lots, price_ticks, fee_usd)
 
 
+@callback(
+    i4(pointer(flow_record), pointer(candles_record), pointer(forecast_record), pointer(market_record), *([i8] * 5))
+)
+def _trade(
+    flow: Any,
+    candles: Any,
+    state: Any,
+    market: Any,
+    aggressor: int,
+    price_ticks: int,
+    lots: int,
+    t_ns: int,
+    begins: int,
+) -> int:
+    return forecast_kernels.trade(
+        carray(flow, 1)[0],
+        carray(candles, 1)[0],
+        carray(state, 1)[0],
+        carray(market, 1)[0],
+        aggressor,
+        price_ticks,
+        lots,
+        t_ns,
+        begins,
+    )
+
+
+@callback(i4(pointer(flow_record), pointer(candles_record), pointer(forecast_record), pointer(market_record)))
+def _refresh(flow: Any, candles: Any, state: Any, market: Any) -> int:
+    return forecast_kernels.refresh(
+        carray(flow, 1)[0], carray(candles, 1)[0], carray(state, 1)[0], carray(market, 1)[0]
+    )
+
+
+@callback(i4(pointer(forecast_record), pointer(market_record), f8))
+def _forecast(state: Any, market: Any, tick_usd: float) -> int:
+    return forecast_kernels.forecast(carray(state, 1)[0], carray(market, 1)[0], tick_usd)
+
+
+@callback(i4(pointer(candles_record), i8))
+def _close_due(candles: Any, now_ns: int) -> int:
+    return candle_kernels.close_due(carray(candles, 1)[0], now_ns)
+
+
 class Callables(NamedTuple):
-    """The same four functions for Python, through ctypes; records as the integer addresses of their memory."""
+    """The same functions for Python, through ctypes; records as the integer addresses of their memory."""
 
     resolve: Callable[[int, float, int], int]
     quote: Callable[[int, int, int], int]
     volatility: Callable[[int, float, int], float]
     fill: Callable[[int, int, int, float], int]
+    trade: Callable[..., int]
+    refresh: Callable[[int, int, int, int], int]
+    forecast: Callable[[int, int, float], int]
+    close_due: Callable[[int, int], int]
 
 
+_RECORDS = (SETTINGS, MODEL, MARKET, TARGET, VOLATILITY, POSITION, FLOW, CANDLES, FORECAST)
+_FUNCTIONS: tuple[Any, ...] = (_resolve, _quote, _volatility, _fill, _trade, _refresh, _forecast, _close_due)
 _strategies: list[Any] = []
 
 
 def addresses() -> Addresses:
-    """The four C function pointers."""
-    return Addresses(_resolve.address, _quote.address, _volatility.address, _fill.address)
+    """The C function pointers."""
+    return Addresses(*(function.address for function in _FUNCTIONS))
 
 
 def callables() -> Callables:
-    """The four C functions for checks from Python; slow beside their twins, and as unguarded as any C function."""
-    return Callables(_resolve.ctypes, _quote.ctypes, _volatility.ctypes, _fill.ctypes)
+    """The C functions for checks from Python; slow beside their twins, and as unguarded as any C function."""
+    return Callables(*(function.ctypes for function in _FUNCTIONS))
 
 
 def compile_count() -> int:
@@ -106,14 +161,18 @@ def warm_up() -> int:
     if a kernel accepted empty records.
     """
     before = compile_count()
-    records = [np.zeros(1, dtype) for dtype in (SETTINGS, MODEL, MARKET, TARGET, VOLATILITY, POSITION)]
-    settings, model, market, target, state, position = (record.ctypes.data for record in records)
+    records = [np.zeros(1, dtype) for dtype in _RECORDS]
+    settings, model, market, target, state, position, flow, candles, forecast = (r.ctypes.data for r in records)
     call = callables()
     refused = (
         call.resolve(settings, 0.0, model) != resolve_kernels.OK,
         call.quote(market, model, target) != quote_kernels.OK,
         call.volatility(state, 0.0, 0) == 0.0,
         call.fill(position, 0, 0, 0.0) != position_kernels.OK,
+        call.trade(flow, candles, forecast, market, 0, 0, 0, 0, 1) != 0,
+        call.refresh(flow, candles, forecast, market) == 0,
+        call.forecast(forecast, market, 0.0) == 0,
+        call.close_due(candles, 0) == 0,
     )
     if not all(refused):
         raise RuntimeError(f"a kernel accepted an empty record: {refused}")

@@ -33,9 +33,9 @@ from kernels.addresses import Addresses
 
 FILE = "kernels.object"
 LIBM = frozenset(
-    ("exp", "expm1", "log", "log1p", "log2", "log10", "pow", "sqrt", "floor", "ceil", "rint", "fabs", "fmod")
+    ("exp", "expm1", "log", "log1p", "log2", "log10", "pow", "sqrt", "floor", "ceil", "rint", "fabs", "fmod", "tanh")
 )
-BESIDE = "from kernels import position, volatility"
+BESIDE = "from kernels import position, volatility, forecast"
 """What a second process compiles meanwhile: about half of the work."""
 
 Engine = Any

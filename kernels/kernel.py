@@ -12,7 +12,7 @@ import numba
 from numba.core import config, event
 
 from kernels import cache
-from kernels.records import CANDLES, FLOW, MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
+from kernels.records import CANDLES, FLOW, FORECAST, MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
 
 # Locators read this when a kernel is decorated, hence before any kernel module's body.
 config.CACHE_DIR = str(cache.directory())  # type: ignore[attr-defined]
@@ -54,6 +54,7 @@ volatility_record = numba.from_dtype(VOLATILITY)
 position_record = numba.from_dtype(POSITION)
 flow_record = numba.from_dtype(FLOW)
 candles_record = numba.from_dtype(CANDLES)
+forecast_record = numba.from_dtype(FORECAST)
 
 
 def kernel(signature: Any) -> Callable[[Function], Function]:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.addresses import FILL, QUOTE, RESOLVE, VOLATILITY, Addresses
-from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET
+from kernels.addresses import CLOSE_DUE, FILL, FORECAST, QUOTE, REFRESH, RESOLVE, TRADE, VOLATILITY, Addresses
+from kernels.records import CANDLES, FLOW, MARKET, MODEL, POSITION, SETTINGS, TARGET
+from kernels.records import FORECAST as FORECAST_STATE
 from kernels.records import VOLATILITY as VOLATILITY_STATE
 
 Array = npt.NDArray[Any]
@@ -53,13 +54,17 @@ def uniforms(seed: int, n: int) -> Array:
 
 
 class ByAddress:
-    """The four kernels for Python: records are arrays of one element. Slow beside C, quick enough for a check."""
+    """The kernels for Python: records are arrays of one element. Slow beside C, quick enough for a check."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._resolve = RESOLVE(addresses.resolve)
         self._quote = QUOTE(addresses.quote)
         self._volatility = VOLATILITY(addresses.volatility)
         self._fill = FILL(addresses.fill)
+        self._trade = TRADE(addresses.trade)
+        self._refresh = REFRESH(addresses.refresh)
+        self._forecast = FORECAST(addresses.forecast)
+        self._close_due = CLOSE_DUE(addresses.close_due)
 
     def resolved(self, price_usd: float, **settings: float) -> tuple[int, Array]:
         """(code, model) of settings that are otherwise not given."""
@@ -88,6 +93,32 @@ class ByAddress:
         at, fill = position.ctypes.data, self._fill
         return [fill(at, n, price, 0.25) for n, price in zip(lots, ticks, strict=True)]
 
+    def learnt(self, draws: Array, follow: float) -> tuple[Array, ...]:
+        """Flow, candles, forecast and market after a trade and a sample a second, by four draws each: the aggressor
+        moves the price by ``follow`` ticks a second for three seconds, and so does noise.
+        """
+        flow, candles, state, market = (np.zeros(1, kind) for kind in (FLOW, CANDLES, FORECAST_STATE, MARKET))
+        for record, values in ((flow, FLOW_SET), (candles, CANDLES_SET), (state, FORECAST_SET)):
+            for name, value in values.items():
+                record[name] = value
+        at = [record.ctypes.data for record in (flow, candles, state, market)]
+        market["sigma_usd"], state["given_bps"] = 1.0, math.nan
+        ticks, pushes = 10_000.0, [0, 0, 0]
+        for second, (side, size, noise, book) in enumerate(draws.tolist(), 1):
+            now = second * STEP_NS
+            market["now_ns"] = now
+            aggressor = 1 if side < 0.5 else -1
+            market["bid_ticks"], market["ask_ticks"] = int(ticks), int(ticks) + 1
+            market["bid_lots"], market["ask_lots"] = 1 + int(20 * book), 11
+            market["fair_usd"] = int(ticks) + 0.5
+            self._trade(*at, aggressor, int(ticks), 1 + int(9 * size), now, 1)
+            self._refresh(*at)
+            self._forecast(at[2], at[3], 1.0)
+            pushes = [aggressor, *pushes[:2]]
+            ticks += follow * sum(pushes) + (1.0 if noise < 0.5 else -1.0)
+        self._close_due(at[1], 2 * len(draws) * STEP_NS)
+        return flow, candles, state, market
+
 
 PAPER: dict[str, float] = {"tick_usd": 0.01, "lot_contracts": 1.0, "base_size": 1.0, "max_position": 100.0, "levels": 1}
 RELATIVE: dict[str, float] = {
@@ -104,6 +135,30 @@ RELATIVE: dict[str, float] = {
     "levels": 4,
     "min_lots": 1,
     "post_only": 1,
+}
+FLOW_SET = {
+    "decay_s": 60.0,
+    "window": 5.0,
+    "fast_window": 2.0,
+    "impact_window": 9.0,
+    "min_events": 3,
+    "stale_ns": 10**12,
+}
+CANDLES_SET = {"threshold_lots": 40, "max_age_ns": 10**11, "capacity": 30, "min_candles": 8, "stale_ns": 10**12}
+FORECAST_SET = {
+    "enabled": 1,
+    "interval_ns": STEP_NS,
+    "steps": 3,
+    "update_ns": 10 * STEP_NS,
+    "span": 1e6,
+    "z": 2.576,
+    "min_samples": 30.0,
+    "prior": 1.0,
+    "cap_ticks": math.inf,
+    "cap_bps": 100.0,
+    "toxic_weight": 1.0,
+    "toxic_cap_bps": 100.0,
+    "sigma_factor": 1.0,
 }
 AMPLE: dict[str, float] = {"buy_capacity_lots": 20_000, "sell_capacity_lots": 20_000}
 
@@ -219,10 +274,29 @@ def known_volatility(kernels: ByAddress) -> Iterator[Check]:
         yield Check(f"variance under {name} / true", 1.0, got, tolerance + slack, "known sigma, realised kernel")
 
 
+def informed_flow(kernels: ByAddress) -> Iterator[Check]:
+    """Aggressors who are right are given weight and widen both sides; those who are not are given none."""
+    draws = uniforms(5, 4 * SAMPLES).reshape(SAMPLES, 4)
+    for follow in (0.5, 0.0):
+        _, candles, state, market = kernels.learnt(draws, follow)
+        wrong = int((state["weight"][0, :2] > 0.0).any() != (follow > 0.0))
+        wrong += sum(int((market[side][0] > 0.3) != (follow > 0.0)) for side in ("toxic_bid_usd", "toxic_ask_usd"))
+        yield Check(f"verdicts on flow followed by {follow} ticks", 0.0, wrong, 0.0, "known weight, kernels.forecast")
+        kept = int((candles["buy_lots"] + candles["sell_lots"]).sum() + candles["evicted_lots"][0])
+        yield Check("candles' lots", float(candles["traded_lots"][0]), kept, 0.0, "conservation, kernels.candles")
+
+
 def run(addresses: Addresses) -> list[Check]:
     """Every check, passed or not."""
     kernels = ByAddress(addresses)
-    groups = (published_quotes, scale_equivariance, ladder_promises, accounting_identity, known_volatility)
+    groups = (
+        published_quotes,
+        scale_equivariance,
+        ladder_promises,
+        accounting_identity,
+        known_volatility,
+        informed_flow,
+    )
     return [check for group in groups for check in group(kernels)]
 
 
@@ -238,4 +312,5 @@ def answers(addresses: Addresses) -> bytes:
     draws = uniforms(4, 400)
     left.append(np.array(kernels.sigmas(state, 60_000.0 + 50.0 * draws[:200])))
     kernels.filled(position, [int(n) - 10 for n in 20.0 * draws[200:]], [int(n) for n in 60_000 + 50.0 * draws[:200]])
+    left += kernels.learnt(uniforms(6, 4 * 900).reshape(900, 4), 0.5)
     return b"".join(array.tobytes() for array in (*left, state, position))

@@ -62,7 +62,8 @@ def refusal(market: Record, model: Record) -> int:
         return NO_FAIR_PRICE
     if not (0.0 < market.sigma_usd < math.inf):
         return BAD_SIGMA
-    if not (-math.inf < market.drift_usd_s < math.inf):
+    opinion = abs(market.drift_usd_s) + abs(market.alpha_usd) + abs(market.toxic_bid_usd) + abs(market.toxic_ask_usd)
+    if not opinion < math.inf:
         return NOT_FINITE
     if market.bid_lots > 0 and market.ask_lots > 0 and market.bid_ticks >= market.ask_ticks:
         return CROSSED_BOOK
@@ -88,8 +89,9 @@ def quote(market: Record, model: Record, target: Record) -> int:
     """Write the target ladder; returns OK, or a reason code with an empty target.
 
     half = max(min(model's half, touch_multiple times the half-spread of the others' best quotes), volatility_multiple
-    sigma sqrt(1 s), floor) and at most the ceiling, the same for both sides; then kernels.ladder.best_quotes, and
-    sizes faded and cut to capacity by kernels.sizing.
+    sigma sqrt(1 s), floor), wider on each side by what its fills cost, and at most the ceiling. Alpha moves both quotes
+    (Cartea and Wang 2020, first order), within alpha_halves of the half. Then kernels.ladder.best_quotes, and sizes
+    faded and cut to capacity by kernels.sizing.
     """
     code = refusal(market, model)
     if code != OK:
@@ -100,17 +102,22 @@ def quote(market: Record, model: Record, target: Record) -> int:
         half = min(half, model.touch_multiple * 0.5 * (market.ask_ticks - market.bid_ticks) * model.tick_usd)
     half = max(half, model.volatility_multiple * market.sigma_usd, model.half_min_usd)
     half = min(half, model.half_max_usd)
+    limit = model.alpha_halves * half
+    skew -= min(max(market.alpha_usd, -limit), limit)
+    half_bid = min(half + max(market.toxic_bid_usd, 0.0), model.half_max_usd)
+    half_ask = min(half + max(market.toxic_ask_usd, 0.0), model.half_max_usd)
     reservation = market.fair_usd - skew
-    if not (-math.inf < reservation < math.inf and half < math.inf):
+    if not (-math.inf < reservation < math.inf and half_bid < math.inf and half_ask < math.inf):
         return empty(target, NOT_FINITE)
     centre = reservation / model.tick_usd
-    half_ticks = half / model.tick_usd
-    if not (centre + half_ticks <= TICKS_MAX and centre + half_ticks > 0.0 and half_ticks <= TICKS_MAX):
+    bid_away = half_bid / model.tick_usd
+    ask_away = half_ask / model.tick_usd
+    if not (centre + ask_away <= TICKS_MAX and centre + ask_away > 0.0 and max(bid_away, ask_away) <= TICKS_MAX):
         return empty(target, OUT_OF_RANGE)
     bid, ask = best_quotes(
         centre,
-        half_ticks,
-        half_ticks,
+        bid_away,
+        ask_away,
         model.min_spread_ticks,
         model.max_spread_ticks,
         market.bid_ticks if market.bid_lots > 0 else 0,
@@ -118,8 +125,8 @@ def quote(market: Record, model: Record, target: Record) -> int:
         model.post_only,
     )
     target.reservation_usd = reservation
-    target.half_bid_usd = half
-    target.half_ask_usd = half
+    target.half_bid_usd = half_bid
+    target.half_ask_usd = half_ask
     target.skew_usd = skew
     position = market.position_lots * model.lot_contracts
     write_bids(target, model, bid, fade(position, model.max_position, 1), market.buy_capacity_lots)

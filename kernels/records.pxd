@@ -12,6 +12,8 @@ cdef enum:
     FIFO_MAX = 512           # open FIFO lots; the two oldest are merged beyond it
     VOLATILITY_WINDOW_MAX = 256
     CANDLES_MAX = 128        # closed volume candles kept
+    FEATURES = 9             # Market.signals and toxicity
+    PENDING_MAX = 64         # samples of the signals that wait for their outcome
 
 # What an operator asks for, for one instrument. NaN means "not given". Written once from the configuration.
 cdef struct Settings:
@@ -40,6 +42,7 @@ cdef struct Settings:
     double level_spacing_bps
     double volatility_multiple   # half-spread floor as a multiple of sigma * sqrt(1 s)
     double touch_multiple     # half-spread ceiling as a multiple of that of the others' best quotes; NaN: none
+    double alpha_halves       # most that alpha moves the quotes, in half-spreads; NaN: no such cap
     double size_multipliers[10]
     int64_t levels
     int64_t min_lots          # the venue's minimum order
@@ -63,6 +66,7 @@ cdef struct Model:
     double half_max_usd
     double volatility_multiple
     double touch_multiple     # inf: none
+    double alpha_halves
     double max_position
     int64_t spacing_ticks
     int64_t min_spread_ticks
@@ -88,6 +92,9 @@ cdef struct Market:
     double mark_usd
     double index_usd
     double funding_rate       # fraction of index per 8 h, positive: long pays
+    double alpha_usd          # move of the mid expected within the signals' horizon, capped; 0: no opinion
+    double toxic_bid_usd      # expected loss of a fill of a bid (ask) beyond the model's, at least 0: that side's half-spread is wider by it
+    double toxic_ask_usd
     double signals[8]         # predictive signals in [-1, 1]; 0: no opinion
 
 # What the model wants: both sides of the ladder, best level first.
@@ -199,7 +206,69 @@ cdef struct Candles:
     int64_t buy_lots[128]     # buyer took
     int64_t sell_lots[128]
 
+# What the signals say of the next move, learnt from how they did: regressions of the mid's move over a horizon on each
+# signal, sampled on a grid of time. Moves are in units of sigma times the root of the horizon, called spans below.
+cdef struct Forecast:
+    int64_t enabled           # 0: everything is estimated, nothing is acted on
+    int64_t interval_ns       # between two samples
+    int64_t steps             # samples to the horizon, below PENDING_MAX
+    int64_t update_ns         # between two settings of the weights
+    double span               # samples: memory of the sums
+    double z                  # half-width of the intervals in standard errors
+    double min_samples        # fewer that do not overlap: no weight
+    double prior              # standard deviation of a standardised weight before any sample; shrinks the joint regression
+    double cap_ticks          # most that alpha may be, inf: cap_bps alone
+    double cap_bps
+    double toxic_weight       # multiplier on the measured adverse move
+    double toxic_cap_bps
+    double given_bps[9]       # weights from the configuration, bps for a signal of 1; NaN: live
+    int64_t next_ns           # when the next sample is due
+    int64_t last_ns           # of the last one
+    int64_t due_ns            # when the weights are set next
+    int64_t updates           # so far
+    int64_t samples           # taken
+    int64_t outcomes          # samples whose horizon has passed
+    int64_t gaps              # silences that made every pending sample void
+    int64_t head              # next slot of the ring
+    int64_t pending
+    double weight_sum         # of the outcomes' weights, and of their squares
+    double weight_squares
+    double move_mean
+    double move_variance
+    double mean[9]            # of each signal, its variance, and the covariance with the move (size of the move: from the eighth on)
+    double variance[9]
+    double covariance[9]
+    double size_mean          # of the size of the move
+    double size_variance
+    double noise[9]           # long-run variance of the products, by Bartlett weights
+    double cross[81]          # covariances of the signals with each other
+    double ic[9]              # correlation with the move, and its interval
+    double low[9]
+    double high[9]
+    double weight[9]          # spans for a signal of 1
+    int64_t reason[9]         # why it has that weight
+    double adverse_weight[4]  # market orders: sells (they hit bids), buys; own fills: bids, asks
+    double adverse_rows[4]   # samples with any of them
+    double adverse_sum[4]
+    double adverse_variance[4]
+    double adverse[4]         # mean adverse move in spans
+    double adverse_low[4]     # lower end of its interval
+    double counted[4]         # since the last sample
+    double toxicity           # VPIN
+    double alpha_spans        # of the signals that change with trades and samples only
+    double sigma_factor       # of the volatility forecast
+    double span_usd           # one span at the last sample
+    double mids[64]
+    double spans_usd[64]
+    double seen[576]          # PENDING_MAX rows of FEATURES
+    double took[256]          # PENDING_MAX rows of the four counts
+    double product[576]       # the last products of a signal's and the move's deviation, by row
+
 ctypedef int32_t (*resolve_fn)(Settings*, double, Model*) noexcept nogil
 ctypedef int32_t (*quote_fn)(Market*, Model*, Target*) noexcept nogil
 ctypedef double (*volatility_fn)(Volatility*, double, int64_t) noexcept nogil
 ctypedef int32_t (*fill_fn)(Position*, int64_t, int64_t, double) noexcept nogil
+ctypedef int32_t (*trade_fn)(Flow*, Candles*, Forecast*, Market*, int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
+ctypedef int32_t (*refresh_fn)(Flow*, Candles*, Forecast*, Market*) noexcept nogil
+ctypedef int32_t (*close_due_fn)(Candles*, int64_t) noexcept nogil
+ctypedef int32_t (*forecast_fn)(Forecast*, Market*, double) noexcept nogil

@@ -91,6 +91,7 @@ def _resolve_risk(settings: Record, price_usd: float, model: Record) -> int:
     model.liquidity_usd += given(settings.maker_fee_rate, 0.0) * price_usd
     model.volatility_multiple = given(settings.volatility_multiple, 0.0)
     model.touch_multiple = given(settings.touch_multiple, math.inf)
+    model.alpha_halves = max(given(settings.alpha_halves, math.inf), 0.0)
     total = model.liquidity_usd + model.skew_per_sigma + model.inventory_weight + model.inventory_target
     return OK if -math.inf < total + model.volatility_multiple < math.inf else NOT_FINITE
 

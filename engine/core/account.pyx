@@ -106,6 +106,7 @@ cdef class Account(MessageHandler):
             max_position = min(limits.max_position, limits.max_position_usd / price, limits.max_notional_usd / price)
             max_order = min(limits.max_order, limits.max_order_usd / price)
             instrument.settings.max_position = max_position
+            instrument.outlook.size_candles_c(lot, price)
             self.gate.set_limits(instrument.index, int(max_position / lot), int(min(max_order, max_position) / lot),
                                  limits.collar_bps * 1e-4, instrument.settings.tick_usd)
             trade, quote = protection.get(instrument.product, (0, 0))

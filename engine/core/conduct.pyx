@@ -14,6 +14,7 @@ from engine.core.instrument cimport Instrument
 from engine.core.mass_quoter cimport MassQuoter
 from engine.core.order_quoter cimport OrderQuoter
 from engine.core.orders cimport OrderTable
+from engine.core.outlook cimport Outlook
 from engine.core.reports cimport Reports
 from engine.core.requests cimport REQUEST_CANCEL_SESSION, REQUEST_OPEN_ORDERS, REQUEST_QUERY, Request, RequestRing
 from engine.core.risk cimport MODE_ACTIVE, MODE_HALTED, Gate
@@ -66,7 +67,8 @@ cdef class Conduct(Changing):
     def __init__(self, plan, addresses):
         self.plan = plan
         self.instruments = [
-            Instrument(i, name.encode("ascii"), plan.settings, plan.volatility) for i, name in enumerate(plan.instruments)
+            Instrument(i, name.encode("ascii"), plan.settings, plan.volatility, Outlook(plan.signals, addresses))
+            for i, name in enumerate(plan.instruments)
         ]
         self.encoder = Encoder()
         self.outbox = Outbox(Sink(), other_rate=OTHER_RATE)

@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from engine.core.orders cimport OrderTable
+from engine.core.outlook cimport Outlook
 from feed.events cimport BookUpdate, LevelChange, Ticker
 from kernels.book cimport Book
 from kernels.records cimport Market, Model, Position, Settings, Target, Volatility, volatility_fn
@@ -53,6 +54,7 @@ cdef class Instrument:
     cdef Market market
     cdef Target target
     cdef Volatility volatility
+    cdef readonly Outlook outlook
     cdef Position position
     cdef int64_t reported_lots             # position of record, as the venue last told it
     cdef int64_t mismatch_since_ns         # 0: position of record and fills agree

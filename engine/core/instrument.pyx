@@ -7,6 +7,7 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from engine.core.orders cimport OrderTable
+from engine.core.outlook cimport Outlook
 from feed.events cimport (
     TICKER_FUNDING_MARK, BookUpdate, LevelChange, Ticker,
 )
@@ -29,9 +30,10 @@ cdef enum:
 
 
 cdef class Instrument:
-    """One quoted instrument. ``settings`` and ``volatility``: the plan's records, copied."""
+    """One quoted instrument. ``settings`` and ``volatility``: the plan's records, copied; ``outlook``: its own."""
 
-    def __cinit__(self, int32_t index, bytes name, settings, volatility):
+    def __cinit__(self, int32_t index, bytes name, settings, volatility, Outlook outlook not None):
+        self.outlook = outlook
         self.index = index
         self.name = name
         self.product = ""
@@ -60,6 +62,7 @@ cdef class Instrument:
         self.settings.lot_contracts = lot_e8 / 1e8
         self.settings.min_lots = min_lots
         self.model.resolved_at_usd = 0.0
+        self.outlook.configure_c(self.settings.lot_contracts)
 
     def take_settings(self, settings, volatility) -> None:
         """Take changed records of the plan; what the venue told of the instrument and the estimate of volatility stay.
@@ -90,6 +93,7 @@ cdef class Instrument:
     def unsync(self) -> None:
         """Forget the book and the references: a new connection begins with none."""
         self.book.clear_c()
+        self.outlook.forget_top_c()
         self.book_synced = False
         self.wants_resync = False
         self.book_time_s = 0.0
@@ -121,6 +125,7 @@ cdef class Instrument:
             self.book_synced = False
             return 1
         self.book_time_s = update.time_s
+        self.outlook.heard_c(update.time_s)
         for i in range(update.bids):
             code |= self._level_c(True, &update.bid[i])
         for i in range(update.asks):
@@ -199,10 +204,11 @@ cdef class Instrument:
         return PULL_NONE
 
     cdef void observe_c(self, volatility_fn volatility, int64_t now_ns) noexcept nogil:
-        """Feed the volatility estimator with the price just seen."""
+        """Feed the volatility estimator and the signals with the book just seen."""
         self.unobserved = False
         if isfinite(self.market.fair_usd):
             self.market.sigma_usd = volatility(&self.volatility, self.market.fair_usd, now_ns)
+        self.outlook.refresh(&self.outlook.flow, &self.outlook.candles, &self.outlook.forecast, &self.market)
 
     cdef double pnl_usd_c(self) noexcept nogil:
         """Realised and unrealised at the fair price (mark when there is none), less fees, plus funding."""
@@ -249,7 +255,7 @@ cdef class Instrument:
             ("volatility", VOLATILITY, <size_t>&self.volatility), ("position", POSITION, <size_t>&self.position),
         ):
             result[name] = np.frombuffer((<char*><size_t>address)[:dtype.itemsize], dtype=dtype)[0]
-        return result
+        return result | self.outlook.records()
 
     def status(self) -> dict:
         """Numbers for people: prices in USD, sizes in contracts."""

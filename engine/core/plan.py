@@ -15,6 +15,18 @@ Record = npt.NDArray[np.void]
 """A one-element structured array of ``kernels.records``."""
 
 
+DIRECTED = (
+    "vamp_pressure",
+    "vamp_fast_pressure",
+    "book_imbalance",
+    "order_flow_imbalance",
+    "momentum",
+    "reversal",
+    "exhaustion",
+)
+"""Signals with a direction, in the order of ``kernels.signals.NAMES``: weights may be given for them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Hard limits of the gate, for each instrument alike.
@@ -64,6 +76,44 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Signals:
+    """What the signals are made of, how they are learnt, and how far they may act.
+
+    ``enabled``: whether they move quotes; they are estimated either way. Candles: ``candle_contracts`` (inf: only the
+    USD form) and ``candle_usd`` close one, whichever is less, as does ``candle_ns``; ``candles`` are kept.
+    ``own_only``: flow and candles are made of our own fills instead of the public trades, and ``lookback_ns`` bounds
+    the age of the trades taken from a snapshot. Windows are in trades, ``decay_s`` and ``stale_ns`` their limits in
+    time. The rest are the parameters of ``kernels.forecast``, by their names there; None and inf: not given.
+    """
+
+    enabled: bool
+    own_only: bool
+    lookback_ns: int
+    candle_contracts: float
+    candle_usd: float
+    candle_ns: int
+    candles: int
+    window: float
+    fast_window: float
+    impact_window: float
+    decay_s: float
+    stale_ns: int
+    min_events: int
+    interval_ns: int
+    steps: int
+    update_ns: int
+    span: float
+    z: float
+    min_samples: float
+    prior: float
+    cap_ticks: float
+    cap_bps: float
+    toxic_weight: float
+    toxic_cap_bps: float
+    given_bps: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CorePlan:
     """Everything the core needs to know.
 
@@ -81,6 +131,7 @@ class CorePlan:
     volatility: Record
     limits: Limits
     timing: Timing
+    signals: Signals
     requote_ticks: int
     requote_bps: float
     maker_fee_rate: float

@@ -4,8 +4,8 @@ from libc.math cimport fabs
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport (
-    BREACH_NONE, PULL_COOLDOWN, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE, PULL_NOT_READY, PULL_UNKNOWN_ORDERS,
-    PULL_UNPROTECTED, Instrument,
+    BREACH_NONE, PULL_COOLDOWN, PULL_CROSSED, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE, PULL_NOT_READY, PULL_ONE_SIDED,
+    PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED, Instrument,
 )
 from engine.core.monitors cimport Monitors
 from engine.core.orders cimport SLOT_LIVE, SLOT_PENDING, OrderTable, Slot
@@ -79,11 +79,11 @@ cdef class Quoter:
         cdef int32_t why = instrument.look_c(self.table, now_ns, self.data_stale_ns)
         cdef double fair = instrument.market.fair_usd
         cdef int64_t room, resting
-        if why == PULL_NONE:
+        if why == PULL_NONE or why == PULL_ONE_SIDED or why == PULL_CROSSED:
             # A sample costs as much as a decision, and every few dozen ten times that: it waits until the requests are on
             # their way, and counts from the next decision on. Without any estimate there is nothing to decide with.
             instrument.unobserved = True
-            if not instrument.market.sigma_usd > 0.0:
+            if why == PULL_NONE and not instrument.market.sigma_usd > 0.0:
                 instrument.observe_c(self.volatility, now_ns)
         if not self.live:
             return PULL_NOT_READY
@@ -121,6 +121,8 @@ cdef class Quoter:
         room = self.gate.room_c(instrument.index, -1, instrument.position.lots)
         resting = self.table.exposure_c(instrument.index, -1, now_ns)
         instrument.market.sell_capacity_lots = self._capacity_c(instrument, room, resting)
+        if instrument.outlook.forecast.enabled:
+            instrument.outlook.expect(&instrument.outlook.forecast, &instrument.market, instrument.settings.tick_usd)
         if self.quote(&instrument.market, &instrument.model, &instrument.target) != 0:
             return PULL_MODEL
         if instrument.breach != BREACH_NONE:

@@ -36,6 +36,6 @@ cdef class Reports:
     cdef int _disarm(self, Request* request) except -1
     cdef int _order(self, OrderBatch* batch, OrderUpdate* update, uint64_t request, int64_t now_ns) except -1
     cdef void _end_c(self, Instrument instrument, int32_t index, int64_t now_ns) noexcept
-    cdef int64_t _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update) except -1
-    cdef int64_t _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill) except -1
+    cdef int64_t _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1
+    cdef int64_t _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill, int64_t now_ns) except -1
     cdef int _slot_c(self, Instrument instrument, OrderUpdate* update, int64_t price_ticks, int64_t lots) noexcept nogil

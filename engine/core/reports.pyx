@@ -125,7 +125,7 @@ cdef class Reports:
             # Before the grid is known there is no order of this session; the position of record covers everything earlier.
             return 0
         if update.change_reason != CHANGE_EXISTING:
-            booked = self._fills(instrument, batch, update)
+            booked = self._fills(instrument, batch, update, now_ns)
         if update.price_e8 % instrument.tick_e8 or update.amount_e8 % instrument.lot_e8 or update.filled_e8 % instrument.lot_e8:
             self.halt = f"{instrument.name.decode()}: an order is off the grid of tick {instrument.tick_e8}e-8, lot {instrument.lot_e8}e-8"
             return 0
@@ -216,15 +216,15 @@ cdef class Reports:
             self.table.owe_c(index, now_ns)
             self.quoter.owed_c(instrument, now_ns)
 
-    cdef int64_t _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update) except -1:
+    cdef int64_t _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1:
         """Book the fills of a report; the lots of those that were not booked before."""
         cdef int32_t i
         cdef int64_t lots = 0
         for i in range(update.fills):
-            lots += self._fill(instrument, update, &batch.fill[update.fill_index + i])
+            lots += self._fill(instrument, update, &batch.fill[update.fill_index + i], now_ns)
         return lots
 
-    cdef int64_t _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill) except -1:
+    cdef int64_t _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill, int64_t now_ns) except -1:
         """Book a fill once; its lots, 0 when that was done before."""
         cdef bytes trade_id = fill.trade_id[:fill.trade_id_length]
         cdef int64_t lots, ticks, before = instrument.position.lots
@@ -246,6 +246,7 @@ cdef class Reports:
             self.halt = f"{instrument.name.decode()}: {what} cannot be booked"
             return 0
         self.quoter.monitors.traded_c(instrument, before)
+        instrument.outlook.own_fill_c(update.side, fill.maker, ticks, lots, &instrument.market, now_ns)
         instrument.fills += 1
         instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))
         return lots

@@ -95,11 +95,23 @@ cdef class Core(Conduct):
             self._portfolio(now_ns)
         elif kind == KIND_LWT:
             (<Instrument>self.instruments[self.decoder.lwt.instrument]).ticks += 1
-        elif kind == KIND_INDEX or kind == KIND_TRADES:
+        elif kind == KIND_TRADES:
+            self._trades_c(now_ns)
+        elif kind == KIND_INDEX:
             return 0
         else:
             self._slow(message[:size], now_ns)
         return 0
+
+    cdef void _trades_c(self, int64_t now_ns) noexcept:
+        """Public trades of an instrument: news for its signals, and so for its quotes where signals move them."""
+        cdef Instrument instrument
+        if self.decoder.trades.instrument < 0:
+            return
+        instrument = <Instrument>self.instruments[self.decoder.trades.instrument]
+        if (instrument.outlook.take_trades_c(&self.decoder.trades, &instrument.market, instrument.tick_e8, instrument.lot_e8, now_ns)
+                and instrument.outlook.forecast.enabled):
+            instrument.dirty = True
 
     cdef int _reply_c(self, const char* message, Py_ssize_t size, int64_t now_ns) except -1:
         cdef Request* request
@@ -239,6 +251,8 @@ cdef class Core(Conduct):
             for instrument in self.instruments:
                 if instrument.pull == PULL_NONE and instrument.ticker_ns:
                     due = min(due, instrument.ticker_ns + self.data_stale_ns + 1)
+        for instrument in self.instruments:
+            due = min(due, instrument.outlook.due_ns_c())
         if self.stop_deadline_ns:
             due = min(due, self.stop_deadline_ns)
         if self.forget_ns:
@@ -257,6 +271,8 @@ cdef class Core(Conduct):
         cdef Instrument instrument
         cdef Request* request
         self.now_ns = max(self.now_ns, now_ns)
+        for instrument in self.instruments:
+            instrument.outlook.close_due(&instrument.outlook.candles, now_ns)
         self.session.poll(now_ns)
         self._pump(now_ns)
         if self.outbox.flush_c(now_ns) == SUBMIT_FULL:

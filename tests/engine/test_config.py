@@ -22,6 +22,7 @@ from engine.config import (
 from engine.config_errors import ConfigRefused
 from engine.config_schema import NOT_YET_USED, Config, Key, all_keys
 from engine.config_source import Given, from_settings
+from engine.core.plan import DIRECTED
 from engine.live.plan import live_plan
 from engine.plan_builder import core_plan
 
@@ -113,9 +114,11 @@ def test_the_example_gives_every_key_of_the_reference_table() -> None:
     sections = ("trading_strategy.", "volatility.", "risk.", "trading_fees.")
     ours = {
         "risk", "kappa_per_bp", "min_spread_bps", "max_spread_bps", "min_edge_bps", "volatility_multiple",
-        "touch_multiple", "size_usd", "level_spacing_bps", "mode", "requote_ticks", "requote_bps", "trade_multiple",
+        "touch_multiple", "size_usd", "level_spacing_bps", "threshold_usd", "mode", "requote_ticks", "requote_bps",
+        "trade_multiple",
         "quote_multiple", "data_stale", "min_interval_ms", "max_position_usd", "max_order_usd", "collar_bps",
     }  # fmt: skip
+    ours |= {f"{name}_bps" for name in DIRECTED}
     table = {path for path in KEYS if path.startswith(sections) and path.rpartition(".")[2] not in ours}
     assert table <= given
 

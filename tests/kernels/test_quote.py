@@ -356,3 +356,27 @@ def test_nothing_that_is_not_finite_reaches_a_target(
     assert all(0 < price <= quote.TICKS_MAX + 200 for price, _ in bids + asks)
     assert all(size > 0 for _, size in bids + asks)
     assert sum(size for _, size in bids) <= max(capacity[0], 0)
+
+
+def test_alpha_moves_both_quotes_and_toxicity_the_side_it_hurts() -> None:
+    """Cartea and Wang 2020, first order: alpha up, both up; mirrored for alpha down; zero is the plain model."""
+    model = resolved(**WIDE)
+    plain, up, down = (quoted(market(alpha_usd=a), model) for a in (0.0, 3.0, -3.0))
+    ticks = round(3.0 / float(model["tick_usd"]))
+    for name in ("bid_ticks", "ask_ticks"):
+        assert up[name][0] - plain[name][0] == ticks
+        assert down[name][0] - plain[name][0] == -ticks
+    wide = quoted(market(toxic_ask_usd=4.0), model)
+    assert wide["bid_ticks"][0] == plain["bid_ticks"][0]
+    assert wide["ask_ticks"][0] == plain["ask_ticks"][0] + round(4.0 / float(model["tick_usd"]))
+    half = float(plain["half_bid_usd"])
+    capped = quoted(market(alpha_usd=1e9), resolved(**WIDE, alpha_halves=0.5))
+    assert capped["reservation_usd"] == pytest.approx(60_000.0 + 0.5 * half)
+
+
+@pytest.mark.parametrize("name", ["alpha_usd", "toxic_bid_usd", "toxic_ask_usd"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_an_opinion_that_is_no_number_is_refused(name: str, value: float) -> None:
+    target = np.zeros(1, TARGET)[0]
+    assert quote.quote(market(**{name: value}), resolved(), target) == quote.NOT_FINITE
+    assert target["bid_count"] == target["ask_count"] == 0

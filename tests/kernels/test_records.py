@@ -5,7 +5,7 @@ import pytest
 
 from kernels import records
 
-NAMES = ["Settings", "Model", "Market", "Target", "Volatility", "Position", "Flow", "Candles"]
+NAMES = ["Settings", "Model", "Market", "Target", "Volatility", "Position", "Flow", "Candles", "Forecast"]
 
 
 def dtype_of(name: str) -> np.dtype[np.void]:

@@ -1,0 +1,34 @@
+"""What the public flow of one instrument says of its next move. Owner: the core's thread."""
+
+from libc.stdint cimport int32_t, int64_t
+
+from feed.events cimport PublicTrade, TradeBatch
+from kernels.records cimport Candles, Flow, Forecast, Market, close_due_fn, forecast_fn, refresh_fn, trade_fn
+
+cdef class Outlook:
+    cdef Flow flow
+    cdef Candles candles
+    cdef Forecast forecast
+    cdef trade_fn trade
+    cdef refresh_fn refresh
+    cdef forecast_fn expect
+    cdef close_due_fn close_due
+    cdef double candle_contracts
+    cdef double candle_usd
+    cdef bint own_only
+    cdef int64_t lookback_ns
+    cdef double heard_s                # newest time that the venue has stamped on anything public
+    cdef double trade_s                # newest trade taken in; 0: none
+    cdef int32_t side                  # its aggressor
+    cdef readonly int64_t repeated     # trades of a snapshot that had been told before
+    cdef readonly int64_t too_old      # trades of a snapshot beyond the look-back
+    cdef readonly int64_t off_grid
+
+    cdef void configure_c(self, double lot_contracts) noexcept nogil
+    cdef void size_candles_c(self, double lot_contracts, double price_usd) noexcept nogil
+    cdef void heard_c(self, double time_s) noexcept nogil
+    cdef bint take_trades_c(self, TradeBatch* batch, Market* market, int64_t tick_e8, int64_t lot_e8, int64_t now_ns) noexcept nogil
+    cdef bint take_c(self, PublicTrade* trade, bint snapshot, Market* market, int64_t tick_e8, int64_t lot_e8, int64_t now_ns) noexcept nogil
+    cdef void own_fill_c(self, int32_t side, bint maker, int64_t ticks, int64_t lots, Market* market, int64_t now_ns) noexcept nogil
+    cdef int64_t due_ns_c(self) noexcept nogil
+    cdef void forget_top_c(self) noexcept nogil
