@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 
 from engine.config_fees import instruments_of
-from engine.config_schema import LEVELS_MAX, Avellaneda, Config, TradingStrategy
+from engine.config_schema import Avellaneda, Config, TradingStrategy
+from engine.config_section import LEVELS_MAX
 from engine.core.plan import DIRECTED, CorePlan, Limits, Record, Signals, Timing
 from kernels.records import SETTINGS, VOLATILITY
 

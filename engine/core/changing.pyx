@@ -38,7 +38,7 @@ cdef class Changing(Account):
         self.quoter.take_plan(plan)
         self.reports.take_fees(plan.maker_fee_rate, plan.taker_fee_rate)
         for instrument in self.instruments:
-            instrument.take_settings(plan.settings, plan.volatility)
+            instrument.take_settings(plan.settings, plan.volatility, plan.signals)
             instrument.shrunk = True
         if self._prices:
             self._protect(self._limit_lots(), now_ns)

@@ -64,7 +64,7 @@ cdef class Instrument:
         self.model.resolved_at_usd = 0.0
         self.outlook.configure_c(self.settings.lot_contracts)
 
-    def take_settings(self, settings, volatility) -> None:
+    def take_settings(self, settings, volatility, signals) -> None:
         """Take changed records of the plan; what the venue told of the instrument and the estimate of volatility stay.
 
         A window of another length begins the estimate anew.
@@ -87,6 +87,11 @@ cdef class Instrument:
             self.volatility.ewma_span = asked.ewma_span
             self.volatility.min_samples = asked.min_samples
             self.volatility.min_interval_ns = asked.min_interval_ns
+        self.outlook.take_plan(signals)
+        if self.tick_e8:
+            self.outlook.size_candles_c(self.settings.lot_contracts, self.market.fair_usd)
+        if not signals.enabled:
+            self.market.alpha_usd = self.market.toxic_bid_usd = self.market.toxic_ask_usd = 0.0
         self.model.resolved_at_usd = 0.0
         self.dirty = True
 

@@ -8,6 +8,7 @@ are news, the rest has been told. Two equal trades in the stream are two trades:
 
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.string cimport memset
 
 import numpy as np
 
@@ -19,17 +20,30 @@ from kernels.records import CANDLES, FLOW, FORECAST
 cdef enum:
     OLDEST_S = 604800                  # a trade stamped longer ago than this before the newest counts as this old
     CANDLE_LOTS_MAX = 1000000000000
+    CANDLES_LEAST = 8                  # fewer candles are no opinion
 
 
 cdef class Outlook:
     """One instrument's flow, candles and forecast. ``plan``: engine.core.plan.Signals."""
 
     def __cinit__(self, plan, addresses):
-        cdef int i
         self.trade = <trade_fn><size_t>addresses.trade
         self.refresh = <refresh_fn><size_t>addresses.refresh
         self.expect = <forecast_fn><size_t>addresses.forecast
         self.close_due = <close_due_fn><size_t>addresses.close_due
+        self.forecast.sigma_factor = 1.0
+        self.take_plan(plan)
+
+    def take_plan(self, plan) -> None:
+        """Take the parameters. What was learnt stays, unless it was learnt over another horizon; so do the candles, unless another
+        number of them is kept.
+        """
+        cdef int i
+        if plan.interval_ns != self.forecast.interval_ns or plan.steps != self.forecast.steps:
+            memset(&self.forecast, 0, sizeof(Forecast))
+            self.forecast.sigma_factor = 1.0
+        if plan.candles != self.candles.capacity:
+            memset(&self.candles, 0, sizeof(Candles))
         self.candle_contracts = plan.candle_contracts
         self.candle_usd = plan.candle_usd
         self.own_only = plan.own_only
@@ -42,7 +56,7 @@ cdef class Outlook:
         self.flow.stale_ns = plan.stale_ns
         self.candles.max_age_ns = plan.candle_ns
         self.candles.capacity = plan.candles
-        self.candles.min_candles = min(plan.candles, 8)
+        self.candles.min_candles = min(plan.candles, CANDLES_LEAST)
         # A candle may take its whole life to close: the last trade is not stale before.
         self.candles.stale_ns = max(plan.stale_ns, plan.candle_ns)
         self.forecast.enabled = plan.enabled
@@ -57,11 +71,11 @@ cdef class Outlook:
         self.forecast.cap_bps = plan.cap_bps
         self.forecast.toxic_weight = plan.toxic_weight
         self.forecast.toxic_cap_bps = plan.toxic_cap_bps
-        self.forecast.sigma_factor = 1.0
         for i in range(FEATURES):
             self.forecast.given_bps[i] = NAN
         for i, given in enumerate(plan.given_bps):
             self.forecast.given_bps[i] = NAN if given is None else given
+        self.forecast.due_ns = 0
 
     cdef void configure_c(self, double lot_contracts) noexcept nogil:
         """The lot is known: size the candles, as far as that needs no price."""

@@ -147,6 +147,7 @@ CHANGEABLE = frozenset(
         "volatility",
         "limits",
         "timing",
+        "signals",
         "requote_ticks",
         "requote_bps",
         "maker_fee_rate",
