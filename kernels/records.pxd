@@ -93,7 +93,7 @@ cdef struct Market:
     double index_usd
     double funding_rate       # fraction of index per 8 h, positive: long pays
     double alpha_usd          # move of the mid expected within the signals' horizon, capped; 0: no opinion
-    double toxic_bid_usd      # expected loss of a fill of a bid (ask) beyond the model's, at least 0: that side's half-spread is wider by it
+    double toxic_bid_usd      # expected loss of a fill of a bid (ask) beyond the model's, at least 0: its half is wider by it
     double toxic_ask_usd
     double signals[8]         # predictive signals in [-1, 1]; 0: no opinion
 

@@ -28,7 +28,8 @@ cdef class Outlook:
     cdef void size_candles_c(self, double lot_contracts, double price_usd) noexcept nogil
     cdef void heard_c(self, double time_s) noexcept nogil
     cdef bint take_trades_c(self, TradeBatch* batch, Market* market, int64_t tick_e8, int64_t lot_e8, int64_t now_ns) noexcept nogil
-    cdef bint take_c(self, PublicTrade* trade, bint snapshot, Market* market, int64_t tick_e8, int64_t lot_e8, int64_t now_ns) noexcept nogil
+    cdef bint take_c(self, PublicTrade* trade, bint snapshot, Market* market, int64_t tick_e8, int64_t lot_e8,
+                     int64_t now_ns) noexcept nogil
     cdef void own_fill_c(self, int32_t side, bint maker, int64_t ticks, int64_t lots, Market* market, int64_t now_ns) noexcept nogil
     cdef int64_t due_ns_c(self) noexcept nogil
     cdef void forget_top_c(self) noexcept nogil

@@ -13,7 +13,7 @@ from libc.string cimport memset
 import numpy as np
 
 from feed.events cimport PublicTrade, TradeBatch
-from kernels.records cimport FEATURES, Candles, Flow, Forecast, Market, close_due_fn, forecast_fn, refresh_fn, trade_fn
+from kernels.records cimport FEATURES, Candles, Forecast, Market, close_due_fn, forecast_fn, refresh_fn, trade_fn
 
 from kernels.records import CANDLES, FLOW, FORECAST
 
@@ -109,7 +109,8 @@ cdef class Outlook:
                 news = True
         return news
 
-    cdef bint take_c(self, PublicTrade* trade, bint snapshot, Market* market, int64_t tick_e8, int64_t lot_e8, int64_t now_ns) noexcept nogil:
+    cdef bint take_c(self, PublicTrade* trade, bint snapshot, Market* market, int64_t tick_e8, int64_t lot_e8,
+                     int64_t now_ns) noexcept nogil:
         """One public trade; whether it was news."""
         cdef double age_s = self.heard_s - trade.time_s
         cdef int64_t age_ns

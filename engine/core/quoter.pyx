@@ -4,8 +4,8 @@ from libc.math cimport fabs
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport (
-    BREACH_NONE, PULL_COOLDOWN, PULL_CROSSED, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE, PULL_NOT_READY, PULL_ONE_SIDED,
-    PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED, Instrument,
+    BREACH_NONE, PULL_COOLDOWN, PULL_CROSSED, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE, PULL_NOT_READY,
+    PULL_ONE_SIDED, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED, Instrument,
 )
 from engine.core.monitors cimport Monitors
 from engine.core.orders cimport SLOT_LIVE, SLOT_PENDING, OrderTable, Slot
