@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("engine.cli.check", "Show and judge configuration, fees, key, kernels and host."),
     "calibrate": ("engine.cli.calibrate", "Estimate sigma, A and k from recorded markets, with intervals."),
     "selftest": ("engine.cli.selftest", "Compare the compiled kernels with published numbers."),
+    "top": ("engine.cli.top", "Watch running quoters: quotes and why, position, profit; --latency: the waterfall."),
     "halt": ("engine.cli.halt", "Cancel everything and stay halted, from another terminal."),
     "resume": ("engine.cli.resume", "Quote again after a halt; the account must be typed."),
     "set": ("engine.cli.set", "Change keys of a running quoter, from another terminal."),

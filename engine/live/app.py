@@ -24,6 +24,7 @@ from engine.config_schema import Config
 from engine.core.step import Core
 from engine.live.alone import AlreadyRunning, alone
 from engine.live.beside import Beside
+from engine.live.board import PERIOD_S, Board
 from engine.live.clock import ahead_ns, now_ns, wall_s
 from engine.live.control import Control
 from engine.live.hangup import Hangup
@@ -113,6 +114,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
             line.note(f"note: {missing}")
             log.warning("tuning", extra={"fields": {"missing": missing}})
         latency = stack.enter_context(Latency(line.note))
+        board = stack.enter_context(Board(line.note))
         core = Core(core_plan(_quoting(loaded, options.exchange)), addresses)
         core.stamp(latency.waterfall)
         labels = _labels(plan, options, core)
@@ -151,14 +153,23 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_steered(control, plan, line))
             hangup = Hangup(session.stop, settings)
-            beside_it = (_show(session, line, watch, lambda: report("running")), _first_quote(core, start))
+            beside_it = (
+                _show(session, line, watch, lambda: report("running")),
+                _publish(session, board, lambda: report("running")),
+                _first_quote(core, start),
+            )
             ending = runner.run(_attended(session, options.seconds, line, hangup, beside_it))
         final = report(ending.cause.value) | latency.whole(ahead_ns())
-        final["detail"], final["mode"] = ending.detail, ending.mode
-        final |= beside.ended(ending.cause.value, now_ns())
-        final["detail"] = final["detail"] or (final["journal"] or {}).get("problem") or ""
-        log.info("end", extra={"fields": final})
-        return Outcome(exit_status(ending, final), final)
+        return _outcome(ending, final, beside, log)
+
+
+def _outcome(ending: Ending, report: dict[str, Any], beside: Beside, log: Logger) -> Outcome:
+    """The last report, once everything beside the core has ended too."""
+    report["detail"], report["mode"] = ending.detail, ending.mode
+    report |= beside.ended(ending.cause.value, now_ns())
+    report["detail"] = report["detail"] or (report["journal"] or {}).get("problem") or ""
+    log.info("end", extra={"fields": report})
+    return Outcome(exit_status(ending, report), report)
 
 
 def _labels(plan: LivePlan, options: RunOptions, core: Core) -> dict[str, Any]:
@@ -229,6 +240,12 @@ async def _show(session: LiveLoop, line: StatusLine, watch: Watch, report: Calla
         watch.look(seen)
         line.show(status_line(seen))
         await asyncio.sleep(line.interval_s)
+
+
+async def _publish(session: LiveLoop, board: Board, report: Callable[[], dict[str, Any]]) -> None:
+    while not session.ending:
+        board.publish(report(), now_ns())
+        await asyncio.sleep(PERIOD_S)
 
 
 async def _first_quote(core: Core, start: Start) -> None:

@@ -10,7 +10,7 @@ Figures = Mapping[str, Mapping[str, int]]
 
 LABELS: dict[str, str] = {
     "tick_to_quote": "read to request written",
-    "tick_to_quote_corrected": "  corrected for what waited",
+    "tick_to_quote_corrected": "the same, with what waited",
     "tick_done": "read until all of it is done",
     **{f"ack_{kind}": f"{kind.replace('_', ' ')} until its answer" for kind in ACKS},
     "feed_delay": "market data, over its freshest",
@@ -51,7 +51,7 @@ def stages(latency_ns: Figures) -> list[str]:
 def table(latency_ns: Figures) -> str:
     """Everything that was timed."""
     rest = [row(label, latency_ns[name]) for name, label in LABELS.items() if name in latency_ns]
-    return "\n".join([HEAD, *rest[:1], *stages(latency_ns), *rest[1:]])
+    return "\n".join([HEAD, *rest[:1], *stages(latency_ns), "", *rest[1:]])
 
 
 def slow_line(read: Mapping[str, Any], now_ns: int) -> str:
