@@ -2,6 +2,8 @@ from typing import Any
 
 from engine.core.plan import Record
 
+BREACHES: dict[int, str]
+
 class Instrument:
     index: int
     name: bytes
@@ -13,6 +15,7 @@ class Instrument:
     ticks: int
     fills: int
     quotes: int
+    breach: int
     breaches: int
     losses: int
     position_lots: int

@@ -4,10 +4,12 @@ Each canary breaks one thing between the core and its surroundings, so that the 
 that fault would.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from engine.core.plan import CorePlan
 from engine.core.step import Core
 from engine.sim.options import SECOND_NS
 
@@ -25,6 +27,10 @@ class Canary:
     name = "none"
     within = 0
     events = 200
+
+    def plan(self, plan: CorePlan) -> CorePlan:
+        """A core is made: of which plan."""
+        return plan
 
     def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
         """A request leaves the core: what the wire gets of it, None for nothing."""
@@ -68,7 +74,7 @@ class CountsTwice(Canary):
 class LosesFills(Canary):
     """Every other message with fills is read without them."""
 
-    name, within = "loses fills", 40
+    name, within = "loses fills", 80
 
     def __init__(self) -> None:
         self._count = 0
@@ -107,7 +113,7 @@ class QuotesUnprotected(Canary):
 class TimeoutIsRejection(Canary):
     """A request without an answer in time is taken for refused."""
 
-    name, within = "takes a timeout for a rejection", 400
+    name, within = "takes a timeout for a rejection", 600
 
     def __init__(self) -> None:
         self._core: Core | None = None
@@ -143,6 +149,50 @@ class IgnoresHalt(Canary):
     def after(self, trial: "Trial") -> None:
         """Break it after each call."""
         trial.core.gate.set_mode(ACTIVE)
+
+
+class IgnoresBreach(Canary):
+    """A monitor that wants the position reduced is not obeyed by the gate."""
+
+    name, within = "quotes on in a breach", 200
+
+    def after(self, trial: "Trial") -> None:
+        """Break it after each call."""
+        for instrument in trial.core.instruments:
+            trial.core.gate.set_reducing(instrument.index, False)
+
+
+class PassesTheGate(Canary):
+    """Now and then the last quote is sent once more, and nobody has asked the gate."""
+
+    name, within = "sends past the gate", 20
+
+    def __init__(self) -> None:
+        self._last: dict[str, Any] | None = None
+        self._calls = 0
+
+    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+        """See what is sent."""
+        if b'"private/mass_quote"' in text and b'"b":[],"a":[]' not in text:
+            self._last = orjson.loads(text)
+        return text
+
+    def after(self, trial: "Trial") -> None:
+        """Break it after some calls."""
+        self._calls += 1
+        core = trial.core
+        if self._last is not None and self._calls % 10 == 0 and core.requests.pending == 0 and core.session.is_live:
+            trial.sink.sent.append(orjson.dumps(self._last | {"id": 1}))
+
+
+class WaitsForEver(Canary):
+    """A request without an answer is never given up."""
+
+    name, within = "waits for ever", 60
+
+    def plan(self, plan: CorePlan) -> CorePlan:
+        """Break it before it is made."""
+        return replace(plan, timing=replace(plan.timing, reply_ns=3600 * SECOND_NS))
 
 
 class TrustsOldData(Canary):
@@ -189,6 +239,9 @@ CANARIES: tuple[type[Canary], ...] = (
     QuotesUnprotected,
     TimeoutIsRejection,
     IgnoresHalt,
+    IgnoresBreach,
+    PassesTheGate,
+    WaitsForEver,
     TrustsOldData,
     KeepsQuotesOnStop,
 )

@@ -5,12 +5,13 @@ Every check is cheap: sums that the exchange keeps, and the few orders that rest
 """
 
 from collections import deque
+from math import inf
 from typing import Any
 
 import orjson
 
 from engine.core.step import Core
-from engine.sim.options import LOT_E8, SECOND_NS, SwarmOptions
+from engine.sim.options import LOT_CONTRACTS, LOT_E8, SECOND_NS, SwarmOptions
 from feed.exchange.accounts import Account, Position
 from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
@@ -22,6 +23,8 @@ STP = b'"delete_reason":"self_trade_prevention"'
 TICKER = b'{"channel_name":"ticker.'
 REPLY = b'{"id":'
 ORDERS = b'{"channel_name":"session.orders'
+CANCEL_SESSION = "private/cancel_session"
+ACTIVE = 0
 ARMING = "private/set_mm_protection"
 MOVING = ("private/insert", "private/amend", "private/mass_quote")
 
@@ -56,6 +59,10 @@ class Checker:
         self._moving: dict[Any, tuple[int, int]] = {}
         self._keys_of: dict[int, list[Any]] = {}
         self._now_ns = 0
+        self._sides = 0
+        self._since: dict[int, int] = {}
+        self.cleared = 0
+        """Sessions that were cancelled because the message rate left no room for a clear."""
 
     def reset(self, connection: Connection | None) -> None:
         """A new connection, or none."""
@@ -66,11 +73,13 @@ class Checker:
         self._sent_ns.clear()
         self._moving.clear()
         self._keys_of.clear()
+        self._since.clear()
 
     def restarted(self, core: Core) -> None:
         """A new process of the core: client order ids may begin anew, because every session does."""
         self.core = core
         self._client_ids.clear()
+        self._sides = 0
 
     @property
     def account(self) -> Account | None:
@@ -119,6 +128,10 @@ class Checker:
             self._now_ns = now_ns
             self._rate(now_ns)
             getattr(self, "_" + request["method"].removeprefix("private/"))(request["id"], request["params"])
+            if self._sides > self.core.gate.passed:
+                raise Violation(3, f"{self._sides} sides were sent, and the gate has passed {self.core.gate.passed}")
+        elif request["method"] == CANCEL_SESSION and self.core.session.is_live and self.core.gate.mode == ACTIVE:
+            self.cleared += 1
 
     def _insert(self, request_id: int, params: dict[str, Any]) -> None:
         self._exposing(params["instrument_name"])
@@ -127,6 +140,7 @@ class Checker:
             raise Violation(8, f"client order id {number} was used before")
         self._client_ids.add(number)
         self._change(request_id, number)
+        self._side(params["instrument_name"], params["direction"] == "buy", params["amount"])
         self._level(params["instrument_name"], params["price"], params["amount"])
         self._apart(params["instrument_name"], params["direction"] == "buy", params["price"])
 
@@ -136,6 +150,7 @@ class Checker:
         name = order.listing.name if order is not None else None
         self._exposing(name)
         if name is not None and order is not None:
+            self._side(name, order.buy, params["amount"] - order.filled * LOT_CONTRACTS)
             self._level(name, params["price"], params["amount"])
             self._apart(name, order.buy, params["price"])
 
@@ -151,6 +166,9 @@ class Checker:
                 self._change(request_id, entry["i"])
             for price, amount in levels:
                 self._level(entry["i"], price, amount)
+            for buy, side in ((True, "b"), (False, "a")):
+                if entry.get(side):
+                    self._side(entry["i"], buy, sum(amount for _, amount in entry[side]))
             bids, asks = ([price for price, _ in entry.get(side, ())] for side in "ba")
             if bids and asks and max(bids) >= min(asks):
                 raise Violation(10, f"a quote that crosses itself: {entry}")
@@ -183,6 +201,14 @@ class Checker:
         for reference in self._references.get(name, ()):
             if abs(price - reference) > COLLAR * reference * 1.000001:
                 raise Violation(16, f"{price} of {name} is outside of the collar around {reference}")
+
+    def _side(self, name: str, buy: bool, amount: float) -> None:
+        """One side that the gate must have passed; in a breach it may not add to the position, nor turn it."""
+        self._sides += 1
+        instrument = self.core.instruments[self._names.index(name)]
+        reducible = -instrument.position_lots if buy else instrument.position_lots
+        if instrument.breach and round(amount / LOT_CONTRACTS) > max(reducible, 0):
+            raise Violation(4, f"{amount} of {name} sent on side {'b' if buy else 'a'} while it only reduces")
 
     def _apart(self, name: str, buy: bool, price: float) -> None:
         """A single order must not reach an own one on the other side: the venue would have to prevent a self-trade."""
@@ -227,8 +253,11 @@ class Checker:
         if live and not self._was_live:
             self._entered_live()
         self._was_live = live
-        if core.halt_reason is not None and not self.halts_expected and not self.liquidated():
-            raise Violation(14, f"halted without cause: {core.halt_reason}")
+        if core.halt_reason is not None and not self.halted:
+            self.halted = True
+            drawn_down = self.options.drawdown_usd < inf and core.halt_reason.startswith("drawdown")
+            if not (self.halts_expected or drawn_down or self.liquidated()):
+                raise Violation(14, f"halted without cause: {core.halt_reason}")
         account = self.account
         if account is None:
             return
@@ -264,6 +293,7 @@ class Checker:
         if not self.core.session.is_live:
             return
         believed = self.core.table.orders()
+        self._decided(believed, now_ns)
         by_id = {order["order_id"]: order for order in believed}
         ours = self.ours()
         true_ids = {f"{order.id:016X}" for order in ours}
@@ -275,6 +305,16 @@ class Checker:
             raise Violation(5, f"order {order.id:016X} at {order.price} ticks is open and not believed")
         if self.core.table.used > 128 * self.options.instruments:
             raise Violation(32, f"{self.core.table.used} orders believed")
+
+    def _decided(self, believed: list[dict[str, Any]], now_ns: int) -> None:
+        """No order stays in between for longer than its requests may take, their reports, and a frozen process."""
+        bound_ns = 2 * self.options.reply_ns + 8 * SECOND_NS
+        since = self._since
+        between = {order["client_order_id"]: order["state"] for order in believed if order["state"] != "live"}
+        self._since = {number: since.get(number, now_ns) for number in between}
+        for number, at_ns in self._since.items():
+            if now_ns - at_ns > bound_ns:
+                raise Violation(7, f"an order is {between[number]} for {(now_ns - at_ns) / SECOND_NS:.1f} s")
 
     @staticmethod
     def _explained(order: Order, nameless: list[dict[str, Any]]) -> bool:

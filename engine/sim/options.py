@@ -41,6 +41,8 @@ CHANCES: dict[str, tuple[float, float]] = {
     "repeat_orders": (0.02, 0.3),
     "lag_orders": (0.005, 0.1),
     "odd_status": (0.005, 0.05),
+    "cross_book": (0.005, 0.1),
+    "hiccup": (0.005, 0.2),
     "odd_ticker": (0.01, 0.1),
     "adversary": (0.1, 0.9),
 }
@@ -92,6 +94,11 @@ class SwarmOptions:
     audit_ns: int
     cancel_on_disconnect_s: int
     deposit_usd: float
+    stop_loss: float
+    take_profit: float
+    max_losses: int
+    cooldown_ns: int
+    drawdown_usd: float
     stop_at_end: bool
     exchange: ExchangeOptions
 
@@ -134,7 +141,12 @@ class SwarmOptions:
                 max_notional_usd=inf,
                 max_order=inf,
                 collar_bps=150.0,
-                max_drawdown_usd=inf,
+                max_drawdown_usd=self.drawdown_usd,
+                stop_loss=self.stop_loss,
+                take_profit=self.take_profit,
+                max_losses=self.max_losses,
+                cooldown_ns=self.cooldown_ns,
+                recovery=0.5,
             ),
             timing=Timing(
                 data_stale_ns=self.data_stale_ns,
@@ -163,6 +175,7 @@ def draw(seed: int, events: int) -> SwarmOptions:
     if rng.random() < 0.05:
         faults = {}
     size = rng.choice((1, 1, 2, 3))
+    limit = size * rng.choice((1, 2, 4, 8, 20)) + rng.choice((0, 0, 1))
     return SwarmOptions(
         seed=seed,
         events=events,
@@ -171,7 +184,7 @@ def draw(seed: int, events: int) -> SwarmOptions:
         instruments=rng.choice((1, 1, 2)),
         levels=rng.choice((1, 2, 3)),
         size_lots=size,
-        max_lots=size * rng.choice((1, 2, 4, 8, 20)) + rng.choice((0, 0, 1)),
+        max_lots=limit,
         latency_ns=rng.choice((50_000, 300_000, 2 * MS, 20 * MS, 120 * MS)),
         market_step_ns=rng.choice((30, 80, 150, 300)) * MS,
         market_whole=rng.random() < 0.75,
@@ -181,6 +194,11 @@ def draw(seed: int, events: int) -> SwarmOptions:
         audit_ns=rng.choice((500, 2000, 10000)) * MS,
         cancel_on_disconnect_s=rng.choice((2, 3, 6)),
         deposit_usd=2_000.0 if "poor" in faults else 1_000_000.0,
+        stop_loss=rng.choice((inf, inf, inf, 0.0005, 0.002, 0.01)),
+        take_profit=rng.choice((inf, inf, inf, 0.0005, 0.002, 0.01)),
+        max_losses=rng.choice((0, 0, 0, 1, 2, 3)),
+        cooldown_ns=rng.choice((200, 1000, 3000)) * MS,
+        drawdown_usd=rng.choice((inf, inf, inf, 0.004, 0.01, 0.03)) * limit * LOT_CONTRACTS * PRICES_USD["BTCUSD"],
         stop_at_end=rng.random() < 0.5,
         exchange=_exchange(rng),
     )
@@ -197,7 +215,8 @@ def _exchange(rng: Random) -> ExchangeOptions:
         initial_ticker=rng.random() < 0.7,
         throttle_window=rng.choice(("bucket", "fixed")),
         throttle_counts_quotes=rng.random() < 0.3,
-        amend_keeps_post_only=rng.random() < 0.5,
+        amend_keeps_post_only=rng.random() < 0.7,
+        amend_keeps_reject=rng.random() < 0.5,
         cancel_all_covers_quotes=rng.random() < 0.5,
         quote_count=rng.choice(("level", "side")),
         quote_identity=rng.choice(("remaining", "amount")),

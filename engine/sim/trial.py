@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from engine.core.instrument import BREACHES
 from engine.core.step import Core
 from engine.sim import faults
 from engine.sim.agenda import Agenda
@@ -70,11 +71,10 @@ class Trial:
         self.exchange = Exchange(self.market, self._exchange_options(), seed=options.seed)
         self.exchange.start(START_NS)
         self.sink = ListSink()
-        self.core = Core(options.plan(), addresses())
-        self.core.attach(self.sink)
-        self.checker = Checker(options, self.exchange, self.core, ACCOUNT)
         self.canary = canary or Canary()
         self._broken = canary is not None
+        self.core = self._new_core()
+        self.checker = Checker(options, self.exchange, self.core, ACCOUNT)
         self.link: Link | None = None
         self.healed = False
         self.ready_ns = 0
@@ -89,9 +89,16 @@ class Trial:
         self._was_live = False
         self._foreign: Connection | None = None
         self._halted_ns = 0
+        self._was_halted = False
+        self._breaches: dict[bytes, int] = {}
 
     def _exchange_options(self) -> ExchangeOptions:
         return replace(self.options.exchange, deposit_usd=self.options.deposit_usd)
+
+    def _new_core(self) -> Core:
+        core = Core(self.canary.plan(self.options.plan()), addresses())
+        core.attach(self.sink)
+        return core
 
     @property
     def now_ns(self) -> int:
@@ -147,7 +154,7 @@ class Trial:
             self._advance(POLL_NS)
             if self.core.halt_reason is not None:
                 self.resume()
-            settled = settled + 1 if self._quoting() else 0
+            settled += self._quoting()
         if self.lives > FLAPS_MAX:
             raise Violation(30, f"{self.lives} sessions went live after the last fault")
         self.market.still = True
@@ -165,11 +172,12 @@ class Trial:
             difference = self.checker.difference() if self.link is not None and self.link.idle else "messages under way"
 
     def _quoting(self) -> bool:
+        """It quotes, or only reduces because a monitor says so."""
         core = self.core
         return bool(
             core.session.is_live
             and core.halt_reason is None
-            and all(instrument.why == "quoting" for instrument in core.instruments)
+            and all(i.why == "quoting" or i.why in BREACHES.values() for i in core.instruments)
         )
 
     def _reasons(self) -> str:
@@ -240,11 +248,24 @@ class Trial:
             self.lives += 1
             self.marks["live"] += 1
         self._was_live = self.core.session.is_live
+        self._watch_limits()
         if self.core.fatal is not None:
             raise Violation(28, f"gave up for ever: {self.core.fatal}")
         if self.core.wants_close is not None and self.link is not None:
             self.marks[f"close: {self.core.wants_close.lstrip('0123456789 ')[:40]}"] += 1
             self.link.cut(self.core.wants_close)
+
+    def _watch_limits(self) -> None:
+        """Mark the monitors that have acted."""
+        core = self.core
+        if core.halt_reason is not None and not self._was_halted:
+            self.marks[f"halt: {core.halt_reason.split()[0]}"] += 1
+        self._was_halted = core.halt_reason is not None
+        for instrument in core.instruments:
+            if instrument.breach != self._breaches.get(instrument.name, 0):
+                self._breaches[instrument.name] = instrument.breach
+                if instrument.breach:
+                    self.marks[f"breach: {BREACHES[instrument.breach]}"] += 1
 
     def _send(self) -> None:
         sent, self.sink.sent = self.sink.sent, []
@@ -257,6 +278,9 @@ class Trial:
             passed = self.canary.outbound(self, text)
             if passed is not None:
                 link.send(passed)
+        if sent and self.wire.strikes("hiccup"):
+            self.sink.blocked = True
+            self.agenda.after(self._net.randint(1, 3 * MS), self.unblock)
         if sent and self.wire.strikes("adversary"):
             arrival_ns, listed = link.arrival_ns(), self._adversary.choice(self.options.listed)
             buy, lots = self._adversary.random() < 0.5, self._adversary.choice((1, 2, 1000))
@@ -367,8 +391,7 @@ class Trial:
             self.link.abort()
             self.link = None
         self.sink = ListSink()
-        self.core = Core(self.options.plan(), addresses())
-        self.core.attach(self.sink)
+        self.core = self._new_core()
         self.checker.restarted(self.core)
         self.checker.reset(None)
         self._was_live = False
@@ -402,6 +425,8 @@ class Trial:
         }
         outbox = core.outbox.stats()
         counts |= {f"outbox {name}": int(outbox[name]) for name in ("queued", "throttles", "openings")}
+        counts["post-only move"] = self.exchange.execution.moves
+        counts["cleared by session"] = self.checker.cleared
         counts |= {f"gate: {reason}": count for reason, count in core.gate.refusals().items()}
         for name, count in counts.items():
             if count:

@@ -101,6 +101,8 @@ class Wire:
         if data.startswith(BOOK):
             if now_ns < self.mute_book_until_ns or (b'"snapshot":true' not in data and self.strikes("lose_delta")):
                 return None, 0
+            if b'"ask_changes":[[' in data and self.strikes("cross_book"):
+                return self._crossed(data), 0
         elif data.startswith(TICKER):
             if now_ns < self.mute_ticker_until_ns:
                 return None, 0
@@ -124,6 +126,17 @@ class Wire:
     @staticmethod
     def _error(text: bytes, code: int) -> bytes:
         return orjson.dumps({"id": orjson.loads(text)["id"], "error": {"code": code, "message": "simulated"}})
+
+    @staticmethod
+    def _crossed(data: bytes) -> bytes:
+        """A bid where an ask is, counted in the totals: what follows shows that it never was."""
+        message = orjson.loads(data)
+        book = message["notification"]
+        price, amount, outright = book["ask_changes"][0]
+        others = [row for row in book.get("bid_changes", ()) if row[0] != price]
+        book["bid_changes"] = [[price, amount, outright], *others]
+        book["total_bid_amount"] = round(book["total_bid_amount"] + amount, 8)
+        return orjson.dumps(message)
 
     def _odd(self, data: bytes) -> bytes:
         message = orjson.loads(data)

@@ -48,6 +48,8 @@ class Execution:
         self.taker_ppm = round(exchange.options.taker_fee * PPM)
         self.liquidation_ppm = round(exchange.options.liquidation_fee * PPM)
         self.fees = 0
+        self.moves = 0
+        """Prices moved because their orders were post-only."""
         self.crowd_orders: dict[int, tuple[Listing, Resting]] = {}
         self.touched: list[Listing] = []
         self.prints: dict[str, list[Print]] = {}
@@ -91,6 +93,7 @@ class Execution:
                 if order.reject_post_only:
                     return self._close(order, "immediate_cancel", change, fills)
                 limit = order.price = book.post_price(order.buy, limit)
+                self.moves += 1
                 if limit <= 0:
                     return self._close(order, "immediate_cancel", change, fills)
             else:
@@ -154,11 +157,14 @@ class Execution:
         order.remaining = amount - order.filled
         keeps = self.options.amend_keeps_post_only
         post_only, order.post_only = order.post_only, order.post_only and keeps
+        reject = order.reject_post_only
+        order.reject_post_only = reject and self.options.amend_keeps_reject
         quote, order.quote = order.quote, False
         try:
             return self.place(order, price, "amend")
         finally:
             order.post_only = post_only
+            order.reject_post_only = reject
             order.quote = quote
 
     def _close(self, order: Order, reason: str, change: str, fills: list[dict[str, Any]]) -> bytes:

@@ -102,6 +102,8 @@ class Options:
     """Collars are mark × (1 ± width)."""
     amend_keeps_post_only: bool = False
     """Post-only is remembered by amends; the default is the harsher case, an amend that may take."""
+    amend_keeps_reject: bool = True
+    """Whether ``reject_post_only`` is remembered where ``post_only`` is; if not, a crossing price is moved."""
     stp_override: bool = True
     """Requests may choose ``stp_level`` and ``stp_action``; if not, error 28."""
     max_open_orders: int = 1000
