@@ -52,6 +52,7 @@ MODULES = [
     "engine.core.risk",
     "engine.core.account",
     "engine.core.changing",
+    "engine.core.relisting",
     "engine.core.conduct",
     "engine.core.step",
     "engine.sim.gate_trial",

@@ -8,6 +8,7 @@ random.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from feed import session_events as events
@@ -42,17 +43,17 @@ class Session(Answers):
             State.LOGIN: lambda now_ns: None,
             State.SYSTEM_INFO: lambda now_ns: self._step(Method.SYSTEM_INFO, {}),
             State.CANCEL_ON_DISCONNECT: lambda now_ns: self._step(
-                Method.SET_CANCEL_ON_DISCONNECT, {"timeout_secs": plan.cancel_on_disconnect_s}
+                Method.SET_CANCEL_ON_DISCONNECT, {"timeout_secs": self.plan.cancel_on_disconnect_s}
             ),
             State.CANCEL_SESSION: lambda now_ns: self._step(Method.CANCEL_SESSION, {}),
-            State.PRIVATE: lambda now_ns: self._subscribe(Method.PRIVATE_SUBSCRIBE, plan.channels_private),
+            State.PRIVATE: lambda now_ns: self._subscribe(Method.PRIVATE_SUBSCRIBE, self.plan.channels_private),
             State.OPEN_ORDERS: lambda now_ns: self._step(Method.OPEN_ORDERS, {}),
             State.PORTFOLIO: lambda now_ns: self._step(Method.PORTFOLIO, {}),
             State.INSTRUMENTS: lambda now_ns: self._step(Method.INSTRUMENTS, {}),
             State.PRICES: self._enter_prices,
-            State.HISTORY: lambda now_ns: self._step(Method.TRADE_HISTORY, self._history.params(plan.instruments)),
+            State.HISTORY: lambda now_ns: self._step(Method.TRADE_HISTORY, self._history.params(self.plan.instruments)),
             State.PROTECTION: self._enter_protection,
-            State.PUBLIC: lambda now_ns: self._subscribe(Method.PUBLIC_SUBSCRIBE, plan.channels_public),
+            State.PUBLIC: lambda now_ns: self._subscribe(Method.PUBLIC_SUBSCRIBE, self.plan.channels_public),
             State.SYNCING: self._enter_syncing,
         }
         self._results: dict[str, Callable[[Pending, Any], None]] = {
@@ -116,6 +117,7 @@ class Session(Answers):
         self._subscribed = False
         self._snapshots.clear()
         self._history.begin()
+        self.plan = self._whole_plan
         self._protection = dict(self.plan.protection)
         self._begin(now_ns)
 
@@ -162,6 +164,11 @@ class Session(Answers):
         if complete and self.state is State.HISTORY:
             self._finish_step(now_ns)
         return complete
+
+    def set_reply_timeout(self, reply_timeout_ns: int) -> None:
+        """Another deadline for the answers to come."""
+        self.plan = replace(self.plan, reply_timeout_ns=reply_timeout_ns)
+        self._whole_plan = replace(self._whole_plan, reply_timeout_ns=reply_timeout_ns)
 
     def set_protection(self, protection: Mapping[str, tuple[int, int]], now_ns: int) -> None:
         """(trade_amount_e8, quote_amount_e8) of each product, once prices are known; arms them if that step waits.

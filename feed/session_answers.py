@@ -15,7 +15,8 @@ class Answers:
     """Base of ``feed.session.Session``. A reader raises ``Unexpected`` for a form that the protocol does not give."""
 
     def __init__(self, plan: SessionPlan) -> None:
-        self.plan = plan
+        self.plan = self._whole_plan = plan
+        self._was_listed = False
         self._events: list[events.Event] = []
         self._history = HistoryStep()
         self._login_failures = 0
@@ -62,11 +63,15 @@ class Answers:
     def _on_instruments(self, pending: Pending, result: Any) -> None:
         instruments = rows(result, "instruments")
         names = [member(row, "instrument_name") for row in instruments]
-        for wanted in self.plan.instruments:
-            if wanted not in names:
-                near = get_close_matches(wanted, names, n=3, cutoff=0.0)
-                self._fail(f"the venue has no instrument {wanted}; the nearest are {', '.join(near)}", fatal=True)
-                return
+        gone = [wanted for wanted in self.plan.instruments if wanted not in names]
+        if gone and (not self._was_listed or len(gone) == len(self.plan.instruments)):
+            near = get_close_matches(gone[0], names, n=3, cutoff=0.0)
+            self._fail(f"the venue has no instrument {gone[0]}; the nearest are {', '.join(near)}", fatal=True)
+            return
+        if gone:
+            # Expired since the start: the others go on.
+            self.plan = self.plan.without(gone)
+        self._was_listed = True
         self._events.append(events.InstrumentsKnown(instruments))
 
     def _on_ticker(self, pending: Pending, result: Any) -> None:

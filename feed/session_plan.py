@@ -3,8 +3,8 @@
 Amounts are integers in units of 1e-8 contracts, times integer nanoseconds.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from feed import venue
@@ -52,6 +52,14 @@ class SessionPlan:
         problems = [*self._channel_problems(), *self._number_problems(), *self._protection_problems()]
         if problems:
             raise ValueError("; ".join(problems))
+
+    def without(self, names: Collection[str]) -> "SessionPlan":
+        """The same without these instruments and their channels."""
+        return replace(
+            self,
+            instruments=tuple(name for name in self.instruments if name not in names),
+            channels_public=tuple(c for c in self.channels_public if not set(c.split(".")) & set(names)),
+        )
 
     def wants(self, state: State) -> bool:
         """Is this step of set-up part of the plan?"""

@@ -20,6 +20,13 @@ cdef enum:
     POSITION_AGAIN_NS = 500000000    # a position of record that differs is asked for again
 
 
+def grid_of(tick_size, volume_tick_size, min_order_amount, product) -> tuple:
+    """(tick_e8, lot_e8, min_lots, product) of an instrument as the venue lists it."""
+    lot_e8 = e8(Decimal(volume_tick_size))
+    minimum_e8 = max(e8(Decimal(min_order_amount or volume_tick_size)), lot_e8)
+    return e8(Decimal(tick_size)), lot_e8, -(-minimum_e8 // lot_e8), product
+
+
 cdef class Account(MessageHandler):
     """Base of ``engine.core.conduct.Conduct``, which fills in its members."""
 
@@ -45,10 +52,12 @@ cdef class Account(MessageHandler):
                 self.stopped = True
         by_name = {line["instrument_name"]: line for line in listed}
         for instrument in self.instruments:
-            line = by_name[instrument.name.decode()]
-            lot_e8 = e8(Decimal(line["volume_tick_size"]))
-            minimum_e8 = max(e8(Decimal(line.get("min_order_amount") or line["volume_tick_size"])), lot_e8)
-            instrument.configure(e8(Decimal(line["tick_size"])), lot_e8, -(-minimum_e8 // lot_e8), line["product"])
+            line = by_name.get(instrument.name.decode())
+            instrument.list_again(line is not None)
+            if line is None:
+                continue
+            grid = grid_of(line["tick_size"], line["volume_tick_size"], line.get("min_order_amount"), line["product"])
+            instrument.configure(*grid)
 
     def _take_prices(self, prices, int64_t now_ns) -> None:
         """Turn limits given in USD into lots, adopt the positions of record, and say how much protection to arm."""
@@ -63,7 +72,7 @@ cdef class Account(MessageHandler):
     def _take_trades(self, trades, int64_t now_ns) -> None:
         """Book what was traded while there was no connection, each trade once and at its own price; then adopt the positions."""
         cdef Instrument instrument
-        unseen = {name: [] for name in self._prices}
+        unseen = {instrument.name.decode(): [] for instrument in self.instruments}
         for trade in trades:
             if trade.instrument in unseen and not self.reports.seen(trade.trade_id):
                 unseen[trade.instrument].append(trade)
@@ -81,6 +90,20 @@ cdef class Account(MessageHandler):
                 self._book_trade(instrument, trade)
             self._adopt_position(instrument)
         self.session.history_taken(now_ns, complete=True)
+
+    def _settled(self, Instrument instrument, int64_t held_lots) -> None:
+        """An instrument that is gone was settled: what the venue does not hold any more ended at the last price."""
+        missed = held_lots - instrument.position.lots
+        price = instrument.last_usd()
+        if missed == 0:
+            return
+        if not isfinite(price):
+            self.reports.halt = f"{instrument.name.decode()}: not listed any more, {missed} lots ended at a price that is not known"
+            return
+        self.missed_lots += abs(missed)
+        self.marked_lots += abs(missed)
+        self.last_error = f"{instrument.name.decode()}: not listed any more, {missed} lots ended at {price:g} USD"
+        self.reports.book_missed(instrument, missed, price)
 
     def _missed_lots(self, Instrument instrument) -> int:
         """Lots by which the position of record differs from the fills."""
@@ -101,6 +124,8 @@ cdef class Account(MessageHandler):
         limits = self.plan.limits
         protection = {}
         for instrument in self.instruments:
+            if instrument.delisted:
+                continue
             price = self._prices[instrument.name.decode()]
             lot = instrument.settings.lot_contracts
             max_position = min(limits.max_position, limits.max_position_usd / price, limits.max_notional_usd / price)
@@ -129,6 +154,10 @@ cdef class Account(MessageHandler):
 
     def _adopt_position(self, Instrument instrument) -> None:
         """The position of record becomes ours; what no fill and no trade of the history explains is booked at the mark."""
+        if instrument.delisted:
+            if instrument.lot_e8:
+                self._settled(instrument, self._positions.get(instrument.name.decode(), 0) // instrument.lot_e8)
+            return
         price = self._prices[instrument.name.decode()]
         lots = self._positions.get(instrument.name.decode(), 0) // instrument.lot_e8
         missed = lots - instrument.position.lots

@@ -6,8 +6,6 @@ exceeds them is cancelled before anything new is quoted, and a position above th
 
 from libc.stdint cimport int64_t
 
-from dataclasses import replace
-
 from engine.core.account cimport Account
 from engine.core.instrument cimport Instrument
 
@@ -34,7 +32,7 @@ cdef class Changing(Account):
         self.config_version += 1
         self._take_times()
         self.next_audit_ns = min(self.next_audit_ns, now_ns + self.audit_ns) if self.next_audit_ns else 0
-        self.session.plan = replace(self.session.plan, reply_timeout_ns=self.reply_ns)
+        self.session.set_reply_timeout(self.reply_ns)
         self.quoter.take_plan(plan)
         self.reports.take_fees(plan.maker_fee_rate, plan.taker_fee_rate)
         for instrument in self.instruments:
@@ -60,6 +58,6 @@ cdef class Changing(Account):
         for instrument in self.instruments:
             instrument.armed = False
             instrument.dirty = True
-        for product in {instrument.product: None for instrument in self.instruments}:
+        for product in {instrument.product: None for instrument in self.instruments if not instrument.delisted}:
             self.session.rearm(product, now_ns)
         self._pump(now_ns)

@@ -1,10 +1,10 @@
 from typing import Any
 
-from engine.core.changing import Changing
 from engine.core.instrument import Instrument
 from engine.core.orders import OrderTable
 from engine.core.plan import CorePlan
 from engine.core.quoter import Quoter
+from engine.core.relisting import Relisting
 from engine.core.reports import Reports
 from engine.core.requests import RequestRing
 from engine.core.risk import Gate
@@ -18,7 +18,7 @@ from kernels.addresses import Addresses
 
 def session_plan(plan: CorePlan) -> SessionPlan: ...
 
-class Conduct(Changing):
+class Conduct(Relisting):
     plan: CorePlan
     session: Session
     decoder: Decoder

@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 import ujson
 
-from engine.core.changing cimport Changing
+from engine.core.relisting cimport Relisting
 from engine.core.instrument cimport Instrument
 from engine.core.mass_quoter cimport MassQuoter
 from engine.core.order_quoter cimport OrderQuoter
@@ -45,7 +45,7 @@ cdef enum:
 
 def session_plan(plan) -> SessionPlan:
     """The session's part of the core's plan: which channels, whether to arm protection, which account to expect."""
-    channels = [venue.SYSTEM]
+    channels = [venue.SYSTEM, venue.INSTRUMENTS]
     for name in plan.instruments:
         channels += [venue.ticker(name), venue.book(name), venue.lwt(name), venue.recent_trades(name)]
     channels += sorted({venue.price_index(venue.underlying_of(name)) for name in plan.instruments})
@@ -61,7 +61,7 @@ def session_plan(plan) -> SessionPlan:
     )
 
 
-cdef class Conduct(Changing):
+cdef class Conduct(Relisting):
     """The part of the core that lives as long as the process: one connection after another, and the operator's acts."""
 
     def __init__(self, plan, addresses):
@@ -148,6 +148,7 @@ cdef class Conduct(Changing):
         self._reported.clear()
         self._prices.clear()
         self.protect_late = False
+        self.regrids = 0
         self._position_query = 0
         self.stop_deadline_ns = 0
         self.stop_tries = 0
@@ -236,6 +237,8 @@ cdef class Conduct(Changing):
 
     def _notice(self, message, int64_t now_ns) -> None:
         """A notification that is neither hot nor the session's."""
+        if getattr(message, "channel", None) == venue.INSTRUMENTS:
+            self._listed(message.payload, now_ns)
         if getattr(message, "channel", None) == venue.SESSION_MM_PROTECTION:
             for line in message.payload:
                 self._protection(line.product, line.remaining, now_ns)
@@ -248,7 +251,7 @@ cdef class Conduct(Changing):
         # No order of this connection has been sent yet, and what was traded before is in the position.
         self.accounted_s = max([instrument.book_time_s for instrument in self.instruments])
         for instrument in self.instruments:
-            instrument.armed = instrument.armed or not self.quoter.mass
+            instrument.armed = not instrument.delisted and (instrument.armed or not self.quoter.mass)
             instrument.dirty = True
         self._protect_again(now_ns)
 

@@ -22,7 +22,9 @@ cdef enum Pull:                  # why an instrument is not quoted; 0: it is
     PULL_UNKNOWN_ORDERS = 10     # orders whose fate is unknown are being cleared up
     PULL_COOLDOWN = 11           # after protection fired
     PULL_LIMIT = 12              # a breach: nothing left to reduce, or what rests must go first
-    PULL_CODES = 13
+    PULL_NOT_LISTED = 13         # expired, or taken off the venue's list
+    PULL_GRID = 14               # its ticks or lots have changed: orders on the old grid must go first
+    PULL_CODES = 15
 
 cdef enum Breach:                # why an instrument only reduces; 0: it does not
     BREACH_NONE = 0
@@ -68,6 +70,10 @@ cdef class Instrument:
     cdef readonly int64_t breaches         # so far
     cdef readonly int32_t losses           # losing round trips in a row
     cdef bint armed                        # market-maker protection stands (always, when quoting by orders)
+    cdef readonly bint delisted            # not on the venue's list any more
+    cdef readonly tuple coming_grid        # (tick_e8, lot_e8, min_lots, product) to be taken once no order is left; None: none
+    cdef bint regridding                   # there is one
+    cdef double carried_usd                # realised before the grid changed
     cdef bint shrunk                       # limits were made smaller: what rests may exceed them, and then goes first
     cdef bint doubtful                     # an order's fate is unknown: cleared up before anything new is quoted
     cdef uint64_t in_flight                # id of the mass quote in flight, 0: none
@@ -84,7 +90,7 @@ cdef class Instrument:
     cdef readonly int64_t quotes
     cdef int64_t own_ticks_[64]
     cdef int64_t own_lots_[64]
-    cdef int64_t pulls_[13]
+    cdef int64_t pulls_[15]
     cdef int64_t max_abs_lots
 
     cdef inline bint reducible_c(self) noexcept nogil:
@@ -98,3 +104,4 @@ cdef class Instrument:
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil
     cdef int32_t _level_c(self, bint bid, LevelChange* change) noexcept nogil
     cdef double pnl_usd_c(self) noexcept nogil
+    cdef double realised_usd_c(self) noexcept nogil

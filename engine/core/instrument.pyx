@@ -20,7 +20,7 @@ PULLS = {
     PULL_NONE: "quoting", PULL_NOT_READY: "not ready", PULL_NO_BOOK: "no consistent book", PULL_STALE: "stale data",
     PULL_CROSSED: "crossed book", PULL_ONE_SIDED: "one-sided book", PULL_NO_REFERENCE: "no mark or index", PULL_MODEL: "model refuses",
     PULL_MODE: "mode", PULL_UNPROTECTED: "protection not armed", PULL_UNKNOWN_ORDERS: "orders of unknown fate", PULL_COOLDOWN: "cool-down",
-    PULL_LIMIT: "limit",
+    PULL_LIMIT: "limit", PULL_NOT_LISTED: "not listed any more", PULL_GRID: "its grid changes",
 }
 BREACHES = {BREACH_STOP_LOSS: "stop loss", BREACH_TAKE_PROFIT: "take profit", BREACH_LOSSES: "losses", BREACH_POSITION: "position limit"}
 
@@ -53,8 +53,8 @@ cdef class Instrument:
         """Take the grid that the venue told. Raises ValueError for a grid that is none."""
         if tick_e8 <= 0 or lot_e8 <= 0 or min_lots <= 0:
             raise ValueError(f"{self.name.decode()}: tick {tick_e8}e-8, lot {lot_e8}e-8, minimum {min_lots} lots must be positive")
-        if self.tick_e8 and (tick_e8 != self.tick_e8 or lot_e8 != self.lot_e8) and self.position.fills:
-            raise ValueError(f"{self.name.decode()}: the grid changed while a position was counted on the old one")
+        if self.tick_e8 and (tick_e8 != self.tick_e8 or lot_e8 != self.lot_e8):
+            self._recount(tick_e8, lot_e8)
         self.tick_e8 = tick_e8
         self.lot_e8 = lot_e8
         self.product = product
@@ -63,6 +63,55 @@ cdef class Instrument:
         self.settings.min_lots = min_lots
         self.model.resolved_at_usd = 0.0
         self.outlook.configure_c(self.settings.lot_contracts)
+
+    def _recount(self, int64_t tick_e8, int64_t lot_e8) -> None:
+        """Count the position in other ticks and lots: profit goes on where it stood, the entry price is the average of before."""
+        cdef double unit = self.settings.tick_usd * self.settings.lot_contracts
+        cdef double cost_usd = (self.position.realised_ticklots - self.position.cash_ticklots) * unit
+        cdef double held = self.position.lots * self.settings.lot_contracts
+        cdef double fees_usd = self.position.fees_usd, funding_usd = self.position.funding_usd
+        cdef double carried_usd = self.realised_usd_c()
+        cdef int64_t fills = self.position.fills
+        cdef int64_t lots = self.position.lots * self.lot_e8 // lot_e8
+        cdef int64_t bought = self.position.bought_lots * self.lot_e8 // lot_e8
+        cdef int64_t sold = self.position.sold_lots * self.lot_e8 // lot_e8
+        if self.position.lots * self.lot_e8 % lot_e8:
+            raise ValueError(f"{self.name.decode()}: {self.position.lots} lots of {self.lot_e8}e-8 are no whole lots of {lot_e8}e-8")
+        self.settings.tick_usd = tick_e8 / 1e8
+        self.settings.lot_contracts = lot_e8 / 1e8
+        self.rebase(lots, cost_usd / held if lots else 0.0)
+        self.position.fees_usd = fees_usd
+        self.position.funding_usd = funding_usd
+        self.position.fills = fills
+        self.position.bought_lots = bought
+        self.position.sold_lots = sold
+        # What rounding the entry price to the new tick has moved is profit or loss already made.
+        unit = self.settings.tick_usd * self.settings.lot_contracts
+        self.carried_usd = carried_usd - (cost_usd + self.position.cash_ticklots * unit)
+        self.max_abs_lots = self.max_abs_lots * self.lot_e8 // lot_e8
+
+    def begin_regrid(self, tuple grid) -> None:
+        """Another grid was told: nothing is quoted and no book is kept until ``end_regrid``."""
+        self.coming_grid = grid
+        self.regridding = True
+        self.book.clear_c()
+        self.book_synced = False
+        self.dirty = True
+
+    def end_regrid(self) -> None:
+        """No order is left: take the grid."""
+        tick_e8, lot_e8, min_lots, product = self.coming_grid
+        self.coming_grid = None
+        self.regridding = False
+        self.configure(tick_e8, lot_e8, min_lots, product)
+        self.wants_resync = True
+        self.dirty = True
+
+    def list_again(self, bint listed) -> None:
+        """Whether the venue lists it."""
+        self.delisted = not listed
+        self.armed = self.armed and listed
+        self.dirty = True
 
     def take_settings(self, settings, volatility, signals) -> None:
         """Take changed records of the plan; what the venue told of the instrument and the estimate of volatility stay.
@@ -105,6 +154,8 @@ cdef class Instrument:
         self.book_ns = 0
         self.ticker_ns = 0
         self.armed = False
+        self.coming_grid = None
+        self.regridding = False
         self.doubtful = False
         self.in_flight = 0
         self.settles_ns = 0
@@ -118,7 +169,7 @@ cdef class Instrument:
         Totals over all levels are the only checksum the venue gives (protocol section 8.5).
         """
         cdef int32_t i, code = BOOK_OK
-        if self.tick_e8 == 0:
+        if self.tick_e8 == 0 or self.regridding or self.delisted:
             return 0
         if update.snapshot:
             self.book.clear_c()
@@ -223,8 +274,14 @@ cdef class Instrument:
             price = self.mark_usd
         if not isfinite(price) or self.tick_e8 == 0:
             price = 0.0 if self.position.lots == 0 else NAN
-        return (self.position.cash_ticklots * unit + self.position.lots * self.settings.lot_contracts * price
+        return (self.carried_usd + self.position.cash_ticklots * unit + self.position.lots * self.settings.lot_contracts * price
                 - self.position.fees_usd + self.position.funding_usd)
+
+    cdef double realised_usd_c(self) noexcept nogil:
+        """Realised by closing trades, before fees and funding."""
+        if self.tick_e8 == 0:
+            return 0.0
+        return self.carried_usd + self.position.realised_ticklots * self.settings.tick_usd * self.settings.lot_contracts
 
     @property
     def position_lots(self) -> int:
@@ -237,6 +294,10 @@ cdef class Instrument:
         if self.breach != BREACH_NONE and (self.pull == PULL_NONE or self.pull == PULL_LIMIT):
             return BREACHES[self.breach]
         return PULLS[self.pull]
+
+    def last_usd(self) -> float:
+        """The last price that was heard: the mark, else the fair price; NaN where there was neither."""
+        return self.mark_usd if isfinite(self.mark_usd) else self.market.fair_usd
 
     def rebase(self, int64_t lots, double price_usd) -> None:
         """Start from a position held before: booked at ``price_usd``, with no profit."""
@@ -269,7 +330,7 @@ cdef class Instrument:
             "position": self.position.lots * lot,
             "max_abs_position": self.max_abs_lots * lot,
             "pnl_usd": self.pnl_usd_c(),
-            "realised_usd": self.position.realised_ticklots * lot * (self.settings.tick_usd if self.tick_e8 else 0.0),
+            "realised_usd": self.realised_usd_c(),
             "fees_usd": self.position.fees_usd,
             "funding_usd": self.position.funding_usd,
             "fair_usd": self.market.fair_usd if isfinite(self.market.fair_usd) else None,

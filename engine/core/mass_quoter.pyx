@@ -51,7 +51,9 @@ cdef class MassQuoter(Quoter):
             if instrument.pull != PULL_NONE:
                 instrument.pulls_[instrument.pull] += 1
                 instrument.dirty = False
-                if not instrument.cleared:
+                # Of an instrument that is gone the venue removes the orders itself, and refuses every message about it.
+                if not instrument.cleared and not (instrument.delisted and self.table.count_c(instrument.index, 1) == 0
+                                                   and self.table.count_c(instrument.index, -1) == 0):
                     if now_ns >= instrument.clear_after_ns:
                         to_clear = True
                     else:

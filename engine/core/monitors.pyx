@@ -93,8 +93,7 @@ cdef class Monitors:
         cdef double booked
         if before_lots == 0 or (before_lots > 0 and lots > 0) or (before_lots < 0 and lots < 0):
             return
-        booked = (instrument.position.realised_ticklots * instrument.settings.tick_usd * instrument.settings.lot_contracts
-                  - instrument.position.fees_usd + instrument.position.funding_usd)
+        booked = instrument.realised_usd_c() - instrument.position.fees_usd + instrument.position.funding_usd
         watch.losses = watch.losses + 1 if booked < watch.booked_usd else 0
         watch.booked_usd = booked
         instrument.losses = watch.losses

@@ -4,8 +4,8 @@ from libc.math cimport fabs
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport (
-    BREACH_NONE, PULL_COOLDOWN, PULL_CROSSED, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE, PULL_NOT_READY,
-    PULL_ONE_SIDED, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED, Instrument,
+    BREACH_NONE, PULL_COOLDOWN, PULL_CROSSED, PULL_GRID, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE,
+    PULL_NOT_LISTED, PULL_NOT_READY, PULL_ONE_SIDED, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED, Instrument,
 )
 from engine.core.monitors cimport Monitors
 from engine.core.orders cimport SLOT_LIVE, SLOT_PENDING, OrderTable, Slot
@@ -89,6 +89,10 @@ cdef class Quoter:
             return PULL_NOT_READY
         if self.gate.mode == MODE_HALTED:
             return PULL_MODE
+        if instrument.delisted:
+            return PULL_NOT_LISTED
+        if instrument.regridding:
+            return PULL_GRID
         if now_ns < instrument.hold_until_ns:
             self.revisit_c(instrument.hold_until_ns)
             return PULL_COOLDOWN
@@ -133,14 +137,18 @@ cdef class Quoter:
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
         """Whether an instrument in breach has nothing to quote: it has no position to reduce, or more rests than may trade."""
         cdef int64_t release_ns = self.monitors.release_ns_c(instrument)
+        cdef int64_t room
         cdef int32_t side
         if release_ns:
             self.revisit_c(release_ns)
         if not instrument.reducible_c():
             return True
         for side in range(1, -2, -2):
-            if (self.table.exposure_c(instrument.index, side, now_ns)
-                    > self.gate.room_c(instrument.index, side, instrument.position.lots)):
+            room = self.gate.room_c(instrument.index, side, instrument.position.lots)
+            if self.mass and not instrument.in_flight and not instrument.settles_ns and room // 2 >= instrument.settings.min_lots:
+                # What rests and what replaces it must both fit: a side of before the breach may stand too far off to be left.
+                room //= 2
+            if self.table.exposure_c(instrument.index, side, now_ns) > room:
                 return True
         return False
 

@@ -62,6 +62,8 @@ cdef class Core(Conduct):
         else:
             # The connection is being given up: nothing new is sent on what it told.
             self.quoter.revisit_ns = INT64_MAX
+        if self.regrids:
+            self._regrid(now_ns)
         self.quoter.observe_c(now_ns)
         if self.quoter.overflowed and self.wants_close is None:
             self.wants_close = "a bound was reached: requests unanswered or bytes unsent"
@@ -171,7 +173,7 @@ cdef class Core(Conduct):
             return
         channels = []
         for instrument in self.instruments:
-            if instrument.wants_resync:
+            if instrument.wants_resync and not instrument.delisted and not instrument.regridding:
                 instrument.wants_resync = False
                 channels.append(venue.book(instrument.name.decode()))
         if channels:
@@ -186,6 +188,8 @@ cdef class Core(Conduct):
         if self.session.is_live or not self.session.is_syncing:
             return
         for instrument in self.instruments:
+            if instrument.delisted:
+                continue
             if not instrument.book_synced or instrument.ticker_ns == 0 or now_ns - instrument.ticker_ns > self.data_stale_ns:
                 return
         self.session.synced(now_ns)
@@ -212,7 +216,11 @@ cdef class Core(Conduct):
         if not self.quoter.live:
             return 0
         for instrument in self.instruments:
-            if not instrument.has_reported or instrument.reported_lots == instrument.position.lots:
+            if instrument.delisted:
+                if instrument.has_reported:
+                    self._settled(instrument, instrument.reported_lots)
+                continue
+            if instrument.regridding or not instrument.has_reported or instrument.reported_lots == instrument.position.lots:
                 instrument.mismatch_since_ns = 0
                 instrument.mismatches = 0
                 continue
@@ -300,7 +308,8 @@ cdef class Core(Conduct):
             self.next_audit_ns = now_ns + self.audit_ns
             for instrument in self.instruments:
                 # The snapshot that was asked for may never have come.
-                instrument.wants_resync = instrument.wants_resync or not instrument.book_synced
+                instrument.wants_resync = instrument.wants_resync or not (
+                    instrument.book_synced or instrument.regridding or instrument.delisted)
             self._resync(now_ns)
             self._check_positions(now_ns)
             self._check_drawdown(now_ns)

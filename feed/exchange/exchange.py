@@ -116,7 +116,7 @@ class Exchange:
         listing = self.listings[instrument]
         if not listing.active or lots <= 0 or price_ticks <= 0:
             return 0
-        order = self.execution.crowd(listing, buy, price_ticks, lots, ioc)
+        order = self.execution.crowd(listing, buy, price_ticks * listing.crowd_step, lots, ioc)
         if not self.gathering:
             self.execution.commit()
         return order.id if order is not None else 0
@@ -142,9 +142,16 @@ class Exchange:
         return entry[1].remaining if entry is not None else 0
 
     def best(self, instrument: str, buy: bool) -> tuple[int, int] | None:
-        """Best price in ticks and total lots of a side, all orders included; None when the side is empty."""
-        level = self.listings[instrument].book.best(buy)
-        return (level.price, level.lots) if level is not None else None
+        """Best price in ticks and total lots of a side, all orders included; None when the side is empty.
+
+        Ticks of the crowd, which a refined tick leaves as they were: a price in between counts as the next worse one.
+        """
+        listing = self.listings[instrument]
+        level = listing.book.best(buy)
+        if level is None:
+            return None
+        price = level.price // listing.crowd_step if buy else -(-level.price // listing.crowd_step)
+        return price, level.lots
 
     def set_index(self, underlying: str, price_usd: float) -> None:
         """Publish a new index price; marks and funding follow from it. Ignored unless it is positive and finite."""
@@ -373,16 +380,41 @@ class Exchange:
             underlying.previous_settlement_e8 = underlying.index_e8
         self.at(now_ns + DAY_NS, self._settle)
 
-    def _expire(self, name: str, now_ns: int) -> None:
-        """Expiry: orders are deleted, positions end at the average index, the instrument is gone."""
+    def refine_tick(self, name: str, parts: int) -> None:
+        """Divide an instrument's price tick: every order on it is deleted, and the channel tells both instruments.
+
+        How the venue announces such a change is not known. Raises ValueError where the tick cannot be divided so.
+        """
         listing = self.listings[name]
-        price_e8 = listing.underlying.fixing_e8
+        if parts < 2 or listing.tick_e8 % parts:
+            raise ValueError(f"{name}: a tick of {listing.tick_e8}e-8 has no {parts} parts")
+        before = listing.instrument()
+        self._clear(listing)
+        self.execution.commit()
+        listing.refine(parts)
+        for feed in self.instrument_feeds:
+            if feed.wanted(listing):
+                feed.push([{"removed": before}, {"added": listing.instrument()}])
+
+    def expire(self, name: str) -> None:
+        """End an instrument at once, as its expiry would."""
+        self._expire(name, self.now_ns)
+
+    def _clear(self, listing: Listing) -> None:
+        """Delete every order on an instrument."""
         for order_id, (where, _) in list(self.execution.crowd_orders.items()):
             if where is listing:
                 self.execution.crowd_reduce(order_id, 0)
         for account in self.accounts.values():
             orders = [order for order in account.orders.values() if order.listing is listing]
             self.execution.cancel_all(orders, "instrument_deactivated")
+
+    def _expire(self, name: str, now_ns: int) -> None:
+        """Expiry: orders are deleted, positions end at the average index, the instrument is gone."""
+        listing = self.listings[name]
+        price_e8 = listing.underlying.fixing_e8
+        self._clear(listing)
+        for account in self.accounts.values():
             held = account.positions.get(name)
             if held is not None and held.amount_e8:
                 amount_e8 = held.amount_e8

@@ -1,6 +1,7 @@
 """One listed instrument at run time: book, index, mark, funding, collars and how it is shown (protocol 5, 8 and 11)."""
 
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ class Listing:
     """One instrument that trades. Prices in ticks, amounts in lots, marks and collars in 1e-8 USD, times epoch ns."""
 
     __slots__ = (
-        "active", "book", "book_feeds", "collar_high_e8", "collar_low_e8", "depth_lots", "funding_mark",
+        "active", "book", "book_feeds", "collar_high_e8", "collar_low_e8", "crowd_step", "depth_lots", "funding_mark",
         "funding_mark_e12", "funding_rate", "lot_e8", "mark_e8", "mark_ns", "name", "open_interest_lots", "options",
         "perpetual", "premium", "prints", "spec", "tape", "tick_e8", "top", "top_feeds", "trade_feeds", "underlying",
         "updated_ns", "value",
@@ -65,6 +66,7 @@ class Listing:
         self.book = Book()
         self.tape = Tape()
         self.active = True
+        self.crowd_step = 1
         self.prints: deque[Print] = deque(maxlen=PRINTS_KEPT)
         self.updated_ns = 0
         self.premium = 0.0
@@ -79,6 +81,13 @@ class Listing:
         self.book_feeds: list[BookFeed] = []
         self.top_feeds: list[Feed] = []
         self.trade_feeds: list[TradesFeed] = []
+
+    def refine(self, parts: int) -> None:
+        """Divide the price tick, with an empty book; the tape begins anew. The crowd keeps to its old prices."""
+        self.spec = replace(self.spec, tick_e8=self.tick_e8 // parts)
+        self.tick_e8 = self.spec.tick_e8
+        self.crowd_step *= parts
+        self.tape = Tape()
 
     # --- numbers --------------------------------------------------------------------------------------------------
 

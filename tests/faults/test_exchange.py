@@ -95,6 +95,35 @@ def test_without_cancel_on_disconnect_nothing_is_sent(world: World, row: str) ->
         assert "set_cancel_on_disconnect" in out + err
 
 
+@row(slow=["E17-tick-changes", "E17-instrument-expires"])
+def test_an_instrument_that_changes_is_quoted_anew_or_not_at_all(world: World, row: str) -> None:
+    future = next(name for name in world.venue.exchange.listings if name != PERP and name.startswith("BTC"))
+    quoter = world.quoting("--instruments", f"{PERP},{future}")
+    changed = PERP if row == "tick-changes" else future
+    before = {order.id for order in world.venue.orders()}
+    if row == "tick-changes":
+        world.venue.call(lambda exchange: exchange.refine_tick(PERP, 10))
+        wait_until(
+            lambda: any(order.listing.name == PERP and order.id not in before for order in world.venue.orders()),
+            AGAIN_S,
+            "quotes on the new tick",
+        )
+        wait_until(lambda: any(order.price % 10 for order in world.venue.orders()), AGAIN_S, "prices in between")
+    else:
+        world.venue.call(lambda exchange: exchange.expire(future))
+        time.sleep(1)
+        asked = time.monotonic()
+        time.sleep(2)
+        names = [entry["i"] for sent in world.venue.sent(asked) for entry in sent.params["quotes"]]
+        assert future not in names
+        quoting(world.venue, AGAIN_S)
+    report = quoter.stop()
+    assert report["connections"] == 1
+    assert report["counters"]["venue_errors"] <= 2, "more than what was on its way"
+    expected = "quoting" if row == "tick-changes" else "not listed any more"
+    assert report["instruments"][changed]["why"] in (expected, "mode", "not ready")
+
+
 @row(slow=["E18-announced-close"])
 def test_an_announced_close_is_followed_before_it_comes(world: World, row: str) -> None:
     quoter = world.quoting()

@@ -1,0 +1,4 @@
+from engine.core.changing import Changing
+
+class Relisting(Changing):
+    regrids: int
