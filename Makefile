@@ -50,7 +50,7 @@ lint: all
 bench: all
 	$(PY) -m pytest benchmarks --benchmark-enable --benchmark-quiet -p no:xdist $(ARGS)
 
-# Instructions an operation, exact to a percent; needs valgrind (apt-get install valgrind). ARGS=--prove, ARGS=--write
+# Instructions an operation alone, exact to a percent; needs valgrind (apt-get install valgrind). ARGS=--prove, ARGS=--write
 bench-instructions: all
 	@command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
 	$(PY) -m benchmarks.instructions $(ARGS)

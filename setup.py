@@ -58,6 +58,7 @@ MODULES = [
     "engine.sim.gate_trial",
     "engine.bench.harness",
     "engine.bench.allocations",
+    "engine.bench.numbered",
     "engine.bench.peer",
     "engine.bench.echo",
 ]

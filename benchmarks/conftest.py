@@ -21,6 +21,8 @@ TOLERANCE = 0.15
 ROUNDS = 15
 SAMPLES = 40
 ROWS = pytest.StashKey[list[tuple[str, Row]]]()
+LINES = pytest.StashKey[list[str]]()
+"""What is told under the table."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.benchmark_only:
         config.option.benchmark_disable = False
     config.stash[ROWS] = []
+    config.stash[LINES] = []
 
 
 def baseline() -> dict[str, dict[str, float]]:
@@ -105,6 +108,10 @@ def race(request: pytest.FixtureRequest, benchmark: Any) -> Race:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     rows = config.stash[ROWS]
+    if config.option.benchmark_disable:
+        return
+    for line in config.stash[LINES]:
+        terminalreporter.write_line(line)
     if not rows:
         return
     terminalreporter.write_sep("=", "ratios to references of the same run")

@@ -53,6 +53,13 @@ class Connection:
         """What the handler raised, if that ended the connection."""
         return self._listener.rules.error
 
+    @property
+    def descriptor(self) -> int:
+        """Of its socket; -1 when there is none any more."""
+        transport = self._listener.transport
+        found = None if transport is None else transport.underlying_transport.get_extra_info("socket")
+        return -1 if found is None else int(found.fileno())
+
     def abort(self, reason: str) -> None:
         """Reset the connection now; for the venue the session is over at once."""
         if self._listener.transport is not None and self.is_open:

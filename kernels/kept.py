@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache as once
@@ -92,36 +92,41 @@ def is_kept() -> bool:
 
 
 def load(file: Path) -> Addresses:
-    """The kernels of an object file. Raises ``NotKept`` when there is none, or not one made for this process."""
+    """The kernels of an object file, ready to be called. Raises ``NotKept``."""
+    return Addresses(**linked(code(file), names()))
+
+
+def code(file: Path) -> bytes:
+    """What a file of kernels holds. Raises ``NotKept`` when there is none, or not one made for this process."""
     try:
-        head, _, code = file.read_bytes().partition(b"\n")
+        head, _, found = file.read_bytes().partition(b"\n")
         told = json.loads(head)
-        sound = told == _head(code)
+        sound = told == _head(found)
     except (OSError, ValueError) as error:
         raise NotKept(str(error)) from None
     if not sound:
         raise NotKept(f"{file} was made for another build, or is damaged")
-    return _linked(code)
+    return found
 
 
-def _head(code: bytes) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(json.dumps(made_for()))
-    return made | {"sha256": hashlib.sha256(code).hexdigest()}
+def _head(made: bytes) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(json.dumps(made_for()))
+    return told | {"sha256": hashlib.sha256(made).hexdigest()}
 
 
-def _linked(code: bytes) -> Addresses:
-    """The code in executable memory, for as long as the process lives."""
+def linked(made: bytes, wanted: Sequence[str]) -> dict[str, int]:
+    """Addresses of kernels of an object file, whose code stays in memory for as long as the process lives."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     machine = binding.Target.from_default_triple().create_target_machine(jit=True)
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.add_object_file(binding.ObjectFileRef.from_data(made))
     engine.finalize_object()
-    found = {name: engine.get_function_address(_symbol(name)) for name in names()}
+    found = {name: engine.get_function_address(_symbol(name)) for name in wanted}
     if not all(found.values()):
         raise NotKept(f"no address for {', '.join(name for name, at in found.items() if not at)}")
     _engines.append(engine)
-    return Addresses(**found)
+    return found
 
 
 def _symbol(name: str) -> str:
@@ -136,11 +141,11 @@ def _compiled(file: Path) -> Addresses:
 
     original = compiled.addresses()
     try:
-        code = object_code({name: getattr(compiled, f"_{name}") for name in names()})
-        kept = _linked(code)
+        made = object_code({name: getattr(compiled, f"_{name}") for name in names()})
+        kept = Addresses(**linked(made, names()))
         if proof.answers(kept) != proof.answers(original):
             raise NotKept("the optimised kernels differ from Numba's")
-        _write(file, json.dumps(_head(code)).encode() + b"\n" + code)
+        _write(file, json.dumps(_head(made)).encode() + b"\n" + made)
     except (NotKept, OSError) as error:
         if not os.environ.get("NUMBA_BOUNDSCHECK"):
             warnings.warn(f"the kernels are not kept: {error}", cache.CacheWarning, stacklevel=3)
@@ -166,8 +171,11 @@ def _compiling_beside() -> Iterator[None]:
             raise
 
 
-def object_code(callbacks: dict[str, Any]) -> bytes:
-    """One object file of Numba's C callbacks. Raises ``NotKept`` when it would call more than libm."""
+def object_code(callbacks: dict[str, Any], processor: str | None = None) -> bytes:
+    """One object file of Numba's C callbacks, for this processor or another of LLVM's names.
+
+    Raises ``NotKept`` when it would call more than libm.
+    """
     whole = None
     for name, callback in callbacks.items():
         module = binding.parse_bitcode(callback._library._get_module_for_linking().as_bitcode())
@@ -183,14 +191,18 @@ def object_code(callbacks: dict[str, Any]) -> bytes:
     for value in (*whole.functions, *whole.global_variables):
         if not value.is_declaration and value.name not in entries:
             value.linkage = "internal"
+    if processor is not None:
+        machine = binding.Target.from_default_triple().create_target_machine(
+            cpu=processor, opt=3, jit=True, reloc="default", codemodel="jitdefault"
+        )
     builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=3))
     builder.getModulePassManager().run(whole, builder)
     outside = {value.name for value in (*whole.functions, *whole.global_variables) if value.is_declaration}
     outside = {name for name in outside if not name.startswith("llvm.")} - LIBM
     if outside:
         raise NotKept(f"the kernels need {', '.join(sorted(outside))}")
-    code: bytes = machine.emit_object(whole)
-    return code
+    made: bytes = machine.emit_object(whole)
+    return made
 
 
 def _write(file: Path, data: bytes) -> None:

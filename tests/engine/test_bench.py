@@ -1,6 +1,8 @@
 """The bench measures what it says: every tick answered, the references' answers right, nothing allocated."""
 
 import json
+import time
+from collections.abc import Iterable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,15 +12,16 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from engine.bench import in_process, loopback, machine, sdk, suite, tapes
+from engine.bench import flood, in_process, loopback, machine, sdk, suite, tapes
 from engine.bench.allocations import allocator_calls
 from engine.bench.figures import Rounds, Row, ratio, table
 from engine.bench.harness import CountingSink, Player, clock_cost_ns
 from engine.bench.mover import RANGE_TICKS
+from engine.bench.numbered import Numbered, tail
 from engine.bench.reference import OrjsonNjit, PlainPython, time_handler
 from engine.cli.bench import command
 from engine.sim.tape import Act, Tape
-from feed.frames import ListSink
+from feed.frames import FrameRules, ListSink, MessageHandler
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +223,57 @@ def test_the_command_prints_a_table() -> None:
     small = suite.run(suite.Size(ticks=60, rounds=1, loopback_ticks=60, blocks_messages=200))
     assert "tick to request bytes" in small.text() and "orjson + njit" in small.text()
     assert 0 < clock_cost_ns(100) < 10_000
+
+
+class Taker(MessageHandler):
+    """Takes whatever comes."""
+
+    def on_message(self, message: bytes, now_ns: int, last_in_batch: bool) -> None:
+        assert message.endswith(b"}")
+
+
+def numbered_after(numbers: Iterable[int]) -> Numbered:
+    """A handler that took these, two a read, and one message without a number."""
+    handler = Numbered(Taker())
+    rules = FrameRules(handler)
+    for number in numbers:
+        rules.on_frame(1, True, 0, b'{"x":1' + tail(number, time.monotonic_ns()), 1, number % 2 == 0)
+    rules.on_frame(1, True, 0, b'{"id":7,"result":null}', 1, True)
+    return handler
+
+
+def test_numbered_messages_show_what_is_missing_and_how_late() -> None:
+    handler = numbered_after((0, 1, 2, 5, 6, 4))
+    assert handler.received == 6 and handler.misplaced == 2 and handler.largest_batch == 2
+    assert handler.lag.count == 6 and handler.lag.as_dict()["max"] < 1e9
+
+
+def test_a_flood_with_anything_lost_or_piled_up_is_not_ok() -> None:
+    handler = numbered_after(range(10))
+    status = {"counters": {"malformed": 0}, "quotes_sent": 1, "decisions": 1}
+    fine = flood.Flooded(10.0, 10, 1.0, 0, 0, handler, status, True)
+    assert fine.ok and fine.report()["lost"] == 0 and "lost 0" in fine.text()
+    changes: list[dict[str, Any]] = [
+        {"sent": 11},
+        {"seconds": 1.1},
+        {"buffered_bytes_max": flood.BUFFERED_BYTES_MAX + 1},
+        {"clean": False},
+        {"status": status | {"quotes_sent": 0}},
+        {"status": status | {"counters": {"malformed": 1}}},
+    ]
+    for change in changes:
+        worse = replace(fine, **change)
+        assert not worse.ok and "missed" in worse.text(), change
+
+
+def test_a_count_beyond_a_percent_is_slower_and_another_build_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import instructions
+
+    assert not instructions.Count("x", 100.9, 100.0).slower and instructions.Count("x", 101.1, 100.0).slower
+    assert not instructions.Count("x", 5.0, None).slower and "no baseline" in str(instructions.Count("x", 5.0, None))
+    kept: dict[str, Any] = {"build": instructions.build(), "counts": {"x": 100.0}}
+    monkeypatch.setattr(instructions, "baseline", lambda: kept)
+    assert instructions.another_build() is None
+    assert [one.slower for one in instructions.compared({"x": 105.0, "y": 1.0})] == [True, False]
+    kept["build"]["compiler"] = "tcc"
+    assert "instead of tcc" in str(instructions.another_build())
