@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from engine.bench import flood, in_process, loopback, machine, sdk, suite, tapes
 from engine.bench.allocations import allocator_calls
 from engine.bench.figures import Rounds, Row, ratio, table
+from engine.bench.flood_sender import Flood
 from engine.bench.harness import CountingSink, Player, clock_cost_ns
 from engine.bench.mover import RANGE_TICKS
 from engine.bench.numbered import Numbered, tail
@@ -246,6 +247,21 @@ def test_numbered_messages_show_what_is_missing_and_how_late() -> None:
     handler = numbered_after((0, 1, 2, 5, 6, 4))
     assert handler.received == 6 and handler.misplaced == 2 and handler.largest_batch == 2
     assert handler.lag.count == 6 and handler.lag.as_dict()["max"] < 1e9
+
+
+def test_the_sender_adds_the_latest_market_data_and_never_a_snapshot() -> None:
+    sender = Flood(10.0, 1.0)
+    lwt = b'{"channel_name":"lwt.X.raw","notification":{"b":[1,2,3]}}'
+    for n, more in ((1, b""), (2, b""), (3, b',"snapshot":true')):
+        sender.note(b'{"channel_name":"ticker.X.raw","notification":{"mark_price":%d}%s}' % (n, more))
+    assert not sender.began.is_set()
+    sender.note(lwt)
+    assert sender.began.is_set()
+    frame = sender.frame(6)
+    assert frame[:2] == bytes((0x81, len(frame) - 2))
+    told = orjson.loads(frame[2:])
+    assert told["notification"] == {"mark_price": 2} and told["n"] == 1_000_000_006
+    assert orjson.loads(sender.frame(7)[2:])["notification"] == {"b": [1, 2, 3]}
 
 
 def test_a_flood_with_anything_lost_or_piled_up_is_not_ok() -> None:
