@@ -12,6 +12,7 @@ def contradictions(config: Config) -> Iterator[Problem]:
     yield from _market(config)
     yield from _spreads(config)
     yield from _sizes(config)
+    yield from _hold(config)
     yield from _rest(config)
     yield from _fees(config)
 
@@ -183,6 +184,34 @@ def _sizes(config: Config) -> Iterator[Problem]:
             "lower it",
             "risk.max_position",
         )
+
+
+def _hold(config: Config) -> Iterator[Problem]:
+    """A position to hold: what it needs, and bounds that say nothing or that one order breaks."""
+    a, risk, base = config.trading_strategy.avellaneda, config.risk, "trading_strategy.avellaneda."
+    if a.hold_within is None and a.hold_within_usd is None:
+        return
+    path = base + ("hold_within_usd" if a.hold_within is None else "hold_within")
+    if a.gamma is not None:
+        yield _clash(config, path, "gamma is given as well", "keep one of the two", base + "gamma")
+    if a.time_horizon != float("inf"):
+        yield _clash(
+            config, path, "only stationary quotes hold a position", "time_horizon = inf", base + "time_horizon"
+        )
+    if a.inventory_weight == 0.0:
+        yield _clash(config, path, "inventory_weight is 0: nothing skews", "raise it", base + "inventory_weight")
+    if a.hold_within is not None:
+        bound, order, limit = a.hold_within, a.base_size, risk.max_position
+        names = (base + "base_size", "risk.max_position")
+    else:
+        usd = risk.max_position is None
+        bound, order = a.hold_within_usd or 0.0, a.size_usd if a.base_size is None else None
+        limit = min(risk.max_position_usd, risk.max_notional) if usd else None
+        names = (base + "size_usd", "risk.max_position_usd")
+    if order is not None and bound < order:
+        yield _clash(config, path, f"below one order of the first level, {order:g}", "raise it", names[0])
+    if limit is not None and bound >= limit:
+        yield _clash(config, path, f"not below the largest position, {limit:g}", "lower it", names[1])
 
 
 def _rest(config: Config) -> Iterator[Problem]:

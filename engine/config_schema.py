@@ -50,6 +50,17 @@ class Avellaneda(Section):
         gt=0,
         le=1e3,
     )
+    hold_within: Finite | None = key(
+        None,
+        "contracts",
+        "gamma is solved so that the position is within this for hold_share of the time; without it hold_within_usd",
+        gt=0,
+        le=1e9,
+    )
+    hold_within_usd: Finite | None = key(
+        None, "USD", "the same as a notional; without both gamma or risk decide", gt=0, le=1e9
+    )
+    hold_share: Finite = key(0.95, "fraction", "share of the time for hold_within", ge=0.5, le=0.999)
     kappa: Finite | None = key(
         None, "1/USD", "decay k of the fill intensity A exp(-k d); without it kappa_per_bp", gt=0, le=1e9
     )

@@ -61,6 +61,11 @@ def _resolve(settings: Any, price_usd: float, model: Any) -> int:
     return resolve_kernels.resolve(carray(settings, 1)[0], price_usd, carray(model, 1)[0])
 
 
+@callback(i4(pointer(model_record), f8))
+def _hold(model: Any, sigma_usd: float) -> int:
+    return resolve_kernels.hold(carray(model, 1)[0], sigma_usd)
+
+
 @callback(QUOTE_SIGNATURE)
 def _quote(market: Any, model: Any, target: Any) -> int:
     return quote_kernels.quote(carray(market, 1)[0], carray(model, 1)[0], carray(target, 1)[0])
@@ -124,6 +129,7 @@ class Callables(NamedTuple):
     """The same functions for Python, through ctypes; records as the integer addresses of their memory."""
 
     resolve: Callable[[int, float, int], int]
+    hold: Callable[[int, float], int]
     quote: Callable[[int, int, int], int]
     volatility: Callable[[int, float, int], float]
     fill: Callable[[int, int, int, float], int]
@@ -134,7 +140,7 @@ class Callables(NamedTuple):
 
 
 _RECORDS = (SETTINGS, MODEL, MARKET, TARGET, VOLATILITY, POSITION, FLOW, CANDLES, FORECAST)
-_FUNCTIONS: tuple[Any, ...] = (_resolve, _quote, _volatility, _fill, _trade, _refresh, _forecast, _close_due)
+_FUNCTIONS: tuple[Any, ...] = (_resolve, _hold, _quote, _volatility, _fill, _trade, _refresh, _forecast, _close_due)
 _strategies: list[Any] = []
 
 
@@ -166,6 +172,7 @@ def warm_up() -> int:
     call = callables()
     refused = (
         call.resolve(settings, 0.0, model) != resolve_kernels.OK,
+        call.hold(model, 0.0) != resolve_kernels.OK,
         call.quote(market, model, target) != quote_kernels.OK,
         call.volatility(state, 0.0, 0) == 0.0,
         call.fill(position, 0, 0, 0.0) != position_kernels.OK,

@@ -45,6 +45,30 @@ def skew_per_sigma(gamma: float, kappa: float, intensity: float) -> float:
     return coefficients(gamma, gamma, kappa, intensity, 1.0)[1]
 
 
+@kernel(f8(f8, f8, f8, f8, f8))
+def gamma_of_skew(skew: float, kappa: float, intensity: float, sigma_usd: float, order_size: float) -> float:
+    """The gamma, in 1/(USD contract), whose stationary skew is ``skew``/kappa USD per contract; NaN unless all are
+    positive and finite.
+
+    ``coefficients`` inverted: with x = gamma size/kappa, x (1 + x)^(1 + 1/x) = 2 A (size skew/(kappa sigma))^2.
+    Newton's method on the logarithms, whose slope is between 1 and 2.
+    """
+    known = kappa > 0.0 and intensity > 0.0 and sigma_usd > 0.0 and order_size > 0.0 and skew > 0.0
+    wanted = math.log(2.0 * intensity) + 2.0 * math.log(order_size * skew / (kappa * sigma_usd)) if known else math.nan
+    if not (-300.0 < wanted < 300.0):
+        return math.nan
+    u = wanted - 1.0
+    for _ in range(60):
+        x = math.exp(u)
+        tail = 1.0 + 0.5 * x if x < 1e-9 else (1.0 + 1.0 / x) * math.log1p(x)
+        slope = 1.0 + 0.5 * x if x < 1e-9 else 2.0 - math.log1p(x) / x
+        change = (u + tail - wanted) / slope
+        u -= change
+        if abs(change) < 1e-13:
+            break
+    return math.exp(u) * kappa / order_size
+
+
 @kernel(pair(f8, f8, f8, f8, f8, f8, f8, f8))
 def distances(
     inventory: float,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.addresses import CLOSE_DUE, FILL, FORECAST, QUOTE, REFRESH, RESOLVE, TRADE, VOLATILITY, Addresses
+from kernels.addresses import CLOSE_DUE, FILL, FORECAST, HOLD, QUOTE, REFRESH, RESOLVE, TRADE, VOLATILITY, Addresses
 from kernels.records import CANDLES, FLOW, MARKET, MODEL, POSITION, SETTINGS, TARGET
 from kernels.records import FORECAST as FORECAST_STATE
 from kernels.records import VOLATILITY as VOLATILITY_STATE
@@ -58,6 +58,7 @@ class ByAddress:
 
     def __init__(self, addresses: Addresses) -> None:
         self._resolve = RESOLVE(addresses.resolve)
+        self._hold = HOLD(addresses.hold)
         self._quote = QUOTE(addresses.quote)
         self._volatility = VOLATILITY(addresses.volatility)
         self._fill = FILL(addresses.fill)
@@ -75,6 +76,10 @@ class ByAddress:
         for name, value in settings.items():
             given[name] = value
         return self._resolve(given.ctypes.data, price_usd, model.ctypes.data), model
+
+    def held(self, model: Array, sigma_usd: float) -> int:
+        """Code of solving gamma for the model's skew at this volatility."""
+        return int(self._hold(model.ctypes.data, sigma_usd))
 
     def quoted(self, model: Array, **market: float) -> tuple[int, Array]:
         """(code, target) of a market that is otherwise empty."""
@@ -286,6 +291,16 @@ def informed_flow(kernels: ByAddress) -> Iterator[Check]:
         yield Check("candles' lots", float(candles["traded_lots"][0]), kept, 0.0, "conservation, kernels.candles")
 
 
+def held_skew(kernels: ByAddress) -> Iterator[Check]:
+    """Whatever the volatility, gamma is the one whose skew was asked for."""
+    code, model = kernels.resolved(60_000.0, **RELATIVE, tick_usd=0.5, hold_within_usd=9_000.0, hold_skew=0.4)
+    for sigma in (0.5, 6.0, 40.0):
+        code += kernels.held(model, sigma)
+        skew = float(model["skew_per_sigma"][0] * model["order_contracts"][0] * model["kappa"][0]) * sigma
+        yield Check(f"skew held at sigma {sigma}", 0.4, skew, 1e-9, "arXiv 1605.01862 4.7, inverted")
+    yield Check("codes of holding", 0.0, code, 0.0, "kernels.resolve")
+
+
 def run(addresses: Addresses) -> list[Check]:
     """Every check, passed or not."""
     kernels = ByAddress(addresses)
@@ -296,6 +311,7 @@ def run(addresses: Addresses) -> list[Check]:
         accounting_identity,
         known_volatility,
         informed_flow,
+        held_skew,
     )
     return [check for group in groups for check in group(kernels)]
 
@@ -306,7 +322,9 @@ def answers(addresses: Addresses) -> bytes:
     for lots in (0, 4000, -900):
         _, model = kernels.resolved(60_000.0, **RELATIVE, tick_usd=0.5)
         _, target = kernels.quoted(model, **AMPLE, fair_usd=60_003.3, sigma_usd=6.0, position_lots=lots)
-        left += [model, target]
+        _, holding = kernels.resolved(60_000.0, **RELATIVE, tick_usd=0.5, hold_within_usd=9_000.0, hold_skew=0.4)
+        kernels.held(holding, 6.0 + lots)
+        left += [model, target, holding]
     state, position = np.zeros(1, VOLATILITY_STATE), np.zeros(1, POSITION)
     state["ceiling_rate"], state["window"], state["ewma_span"] = 1.0, 20, 5.0
     draws = uniforms(4, 400)

@@ -27,6 +27,10 @@ cdef struct Settings:
     double horizon_s          # inf: stationary (GLFT) quotes
     double inventory_weight   # multiplier on the skew
     double inventory_target   # contracts
+    double hold_within        # contracts, NaN: hold_within_usd; both NaN: gamma or risk decide
+    double hold_within_usd
+    double hold_share         # of the time
+    double hold_skew          # k times the skew per first level that does it; 0: not solved
     double min_spread_ticks   # full spread; the larger of the two floors holds
     double max_spread_ticks   # full spread; NaN: max_spread_bps alone
     double min_spread_bps
@@ -59,6 +63,8 @@ cdef struct Model:
     double horizon_s
     double inventory_weight
     double inventory_target
+    double hold_skew          # k times the skew, 1/contract; 0: gamma is given
+    double held_sigma_usd     # at which gamma gives that skew
     double order_contracts    # size that one fill trades: the first level (stationary quotes), 1 (finite horizon, as in the paper)
     double liquidity_usd      # (1/gamma) ln(1 + gamma/k), and the maker fee
     double skew_per_sigma     # GLFT: sqrt(gamma/(2kA) (1+gamma/k)^(1+k/gamma)), USD per contract per unit sigma
@@ -265,6 +271,7 @@ cdef struct Forecast:
     double product[576]       # the last products of a signal's and the move's deviation, by row
 
 ctypedef int32_t (*resolve_fn)(Settings*, double, Model*) noexcept nogil
+ctypedef int32_t (*hold_fn)(Model*, double) noexcept nogil
 ctypedef int32_t (*quote_fn)(Market*, Model*, Target*) noexcept nogil
 ctypedef double (*volatility_fn)(Volatility*, double, int64_t) noexcept nogil
 ctypedef int32_t (*fill_fn)(Position*, int64_t, int64_t, double) noexcept nogil

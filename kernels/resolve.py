@@ -8,7 +8,7 @@ kappa_per_bp 1e4/price.
 import math
 
 from kernels.avellaneda import liquidity_usd
-from kernels.glft import coefficients
+from kernels.glft import coefficients, gamma_of_skew
 from kernels.kernel import Record, f8, i4, i8, kernel, model_record, settings_record
 
 LEVELS_MAX = 10  # length of the record's arrays
@@ -27,6 +27,7 @@ BAD_POSITION_LIMIT = 7
 BAD_SIZE = 8
 BAD_LEVELS = 9
 NOT_FINITE = 10
+BAD_HOLD = 11  # a position to hold, and no skew solved for it
 
 
 @kernel(f8(f8, f8))
@@ -78,6 +79,8 @@ def _resolve_risk(settings: Record, price_usd: float, model: Record) -> int:
     model.inventory_target = given(settings.inventory_target, 0.0)
     model.max_position = settings.max_position
     model.order_contracts = 1.0
+    model.hold_skew = 0.0
+    model.held_sigma_usd = 0.0
     model.liquidity_usd = liquidity_usd(gamma, kappa)
     model.skew_per_sigma = 0.0
     if math.isinf(settings.horizon_s):
@@ -89,11 +92,36 @@ def _resolve_risk(settings: Record, price_usd: float, model: Record) -> int:
         model.liquidity_usd, model.skew_per_sigma = coefficients(gamma, gamma, kappa, settings.intensity, size)
     # A cost of c a fill moves the best distance by c: exp(-k d) (d - c) is largest c farther out than exp(-k d) d.
     model.liquidity_usd += given(settings.maker_fee_rate, 0.0) * price_usd
+    if settings.hold_within > 0.0 or settings.hold_within_usd > 0.0:
+        model.hold_skew = settings.hold_skew / (model.order_contracts * model.inventory_weight)
+        if not (0.0 < model.hold_skew < math.inf and math.isinf(settings.horizon_s)):
+            return BAD_HOLD
     model.volatility_multiple = given(settings.volatility_multiple, 0.0)
     model.touch_multiple = given(settings.touch_multiple, math.inf)
     model.alpha_halves = max(given(settings.alpha_halves, math.inf), 0.0)
     total = model.liquidity_usd + model.skew_per_sigma + model.inventory_weight + model.inventory_target
     return OK if -math.inf < total + model.volatility_multiple < math.inf else NOT_FINITE
+
+
+@kernel(i4(model_record, f8))
+def hold(model: Record, sigma_usd: float) -> int:
+    """Set gamma so that the skew holds the position at this volatility; returns OK, or BAD_GAMMA and a model without
+    levels.
+
+    The share of the time within a bound depends on k times the skew alone, and the skew grows with sigma and with
+    gamma: so gamma falls where volatility rises. The rest of the model stays.
+    """
+    gamma = gamma_of_skew(model.hold_skew, model.kappa, model.intensity, sigma_usd, model.order_contracts)
+    if not (0.0 < gamma < math.inf):
+        model.levels = 0
+        return BAD_GAMMA
+    size = model.order_contracts
+    before, _ = coefficients(model.gamma, model.gamma, model.kappa, model.intensity, size)
+    after, model.skew_per_sigma = coefficients(gamma, gamma, model.kappa, model.intensity, size)
+    model.liquidity_usd += after - before  # the fee in it stays
+    model.gamma = gamma
+    model.held_sigma_usd = sigma_usd
+    return OK
 
 
 @kernel(i4(settings_record, f8, model_record))

@@ -14,6 +14,7 @@ from feed.frames cimport MessageHandler
 from engine.core.missed import explaining
 from feed.fields import e8
 from feed.session_results import Unexpected, open_orders, positions_e8
+from kernels.inventory import bound_of, hold_skew
 
 cdef enum:
     PROTECTION_COOLDOWN_NS = 3000000000
@@ -134,12 +135,30 @@ cdef class Account(MessageHandler):
             instrument.outlook.size_candles_c(lot, price)
             self.gate.set_limits(instrument.index, int(max_position / lot), int(min(max_order, max_position) / lot),
                                  limits.collar_bps * 1e-4, instrument.settings.tick_usd)
+            self._solve_hold(instrument, price)
             trade, quote = protection.get(instrument.product, (0, 0))
             quote = max(quote, int(min(max_order, max_position) / lot) * instrument.lot_e8)
             lots = int(self.plan.protection[0] * self._side_contracts(instrument, price) / lot)
             trade = max(trade, lots * instrument.lot_e8, instrument.lot_e8)
             protection[instrument.product] = (min(trade, quote), quote)
         return protection
+
+    def _solve_hold(self, Instrument instrument, double price) -> None:
+        """Turn a position to hold into a skew; without one the model refuses and nothing is quoted."""
+        instrument.refusal = ""
+        instrument.settings.hold_skew = 0.0
+        if not (instrument.settings.hold_within > 0.0 or instrument.settings.hold_within_usd > 0.0):
+            return
+        instrument.settings.hold_skew = 1.0          # stands in for what is sought, which the ladder does not depend on
+        if self.quoter.resolve(&instrument.settings, price, &instrument.model) == 0:
+            records = instrument.records()
+            try:
+                skew = hold_skew(records["model"], bound_of(records["settings"], price), instrument.settings.hold_share)
+            except ValueError as error:
+                instrument.refusal = str(error)
+                skew = 0.0
+            instrument.settings.hold_skew = skew
+        instrument.model.resolved_at_usd = 0.0
 
     def _side_contracts(self, Instrument instrument, double price) -> float:
         """Contracts of one full side of the ladder."""

@@ -37,6 +37,7 @@ cdef class Instrument:
     cdef readonly int32_t index
     cdef readonly bytes name
     cdef readonly str product
+    cdef str refusal                       # why the model cannot be solved, for status; empty: it can
     cdef const char* name_
     cdef int32_t name_length
     cdef readonly int64_t tick_e8          # 0: not known yet

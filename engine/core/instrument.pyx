@@ -37,6 +37,7 @@ cdef class Instrument:
         self.index = index
         self.name = name
         self.product = ""
+        self.refusal = ""
         self.name_ = name
         self.name_length = len(name)
         self.book = Book(16384)
@@ -293,6 +294,8 @@ cdef class Instrument:
         """Why it is not quoted, or only reduces, in words; ``quoting`` when neither."""
         if self.breach != BREACH_NONE and (self.pull == PULL_NONE or self.pull == PULL_LIMIT):
             return BREACHES[self.breach]
+        if self.pull == PULL_MODEL and self.refusal:
+            return f"{PULLS[self.pull]}: {self.refusal}"
         return PULLS[self.pull]
 
     def last_usd(self) -> float:
@@ -336,6 +339,7 @@ cdef class Instrument:
             "fair_usd": self.market.fair_usd if isfinite(self.market.fair_usd) else None,
             "mark_usd": self.mark_usd if isfinite(self.mark_usd) else None,
             "sigma_usd": self.market.sigma_usd,
+            "gamma": self.model.gamma,
             "reservation_usd": self.target.reservation_usd,
             "bid_usd": self.target.bid_ticks[0] * self.settings.tick_usd if self.target.bid_count else None,
             "ask_usd": self.target.ask_ticks[0] * self.settings.tick_usd if self.target.ask_count else None,

@@ -10,7 +10,7 @@ from engine.core.risk cimport Gate
 from feed.encode cimport Encoder
 from feed.outbox cimport Outbox
 from feed.stamps cimport Stamps
-from kernels.records cimport quote_fn, resolve_fn, volatility_fn
+from kernels.records cimport hold_fn, quote_fn, resolve_fn, volatility_fn
 
 cdef enum Change:                # what a side needs
     CHANGE_NOTHING = 0
@@ -27,6 +27,7 @@ cdef class Quoter:
     cdef Outbox outbox
     cdef Stamps* stamps          # NULL: nobody notes where the time goes
     cdef resolve_fn resolve
+    cdef hold_fn hold
     cdef quote_fn quote
     cdef volatility_fn volatility
     cdef bint mass

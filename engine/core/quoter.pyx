@@ -14,8 +14,9 @@ from engine.core.risk cimport MODE_HALTED, Gate
 from feed.encode cimport Encoder
 from feed.outbox cimport SUBMIT_FULL, SUBMIT_QUEUED, SUBMIT_SENT, Outbox
 from feed.stamps cimport STAGE_ENCODE, STAGE_MODEL, STAGE_SIGNALS, lap_c, sent_c
-from kernels.records cimport Target, quote_fn, resolve_fn, volatility_fn
+from kernels.records cimport Target, hold_fn, quote_fn, resolve_fn, volatility_fn
 
+cdef double HOLD_AGAIN = 0.02          # gamma follows a volatility that has moved by more than this fraction
 cdef double RESOLVE_AGAIN = 0.002      # scale-free settings are resolved anew when the price has moved by more than this fraction
 
 
@@ -32,6 +33,7 @@ cdef class Quoter:
         self.outbox = outbox
         self.instruments = instruments
         self.resolve = <resolve_fn><size_t>addresses.resolve
+        self.hold = <hold_fn><size_t>addresses.hold
         self.quote = <quote_fn><size_t>addresses.quote
         self.volatility = <volatility_fn><size_t>addresses.volatility
         self.mass = plan.mode == "mass_quote"
@@ -78,6 +80,7 @@ cdef class Quoter:
         """Fill the instrument's target; PULL_NONE, or why it must not be quoted."""
         cdef int32_t why = instrument.look_c(self.table, now_ns, self.data_stale_ns)
         cdef double fair = instrument.market.fair_usd
+        cdef double sigma
         cdef int64_t room, resting
         if why == PULL_NONE or why == PULL_ONE_SIDED or why == PULL_CROSSED:
             # A sample costs as much as a decision, and every few dozen ten times that: it waits until the requests are on
@@ -115,8 +118,14 @@ cdef class Quoter:
             if instrument.breach != BREACH_NONE and self.cornered_c(instrument, now_ns):
                 return PULL_LIMIT
         lap_c(self.stamps, STAGE_SIGNALS)
+        sigma = instrument.market.sigma_usd
         if not (fabs(fair - instrument.model.resolved_at_usd) <= RESOLVE_AGAIN * instrument.model.resolved_at_usd):
             if self.resolve(&instrument.settings, fair, &instrument.model) != 0:
+                instrument.model.resolved_at_usd = 0.0
+                return PULL_MODEL
+        if instrument.model.hold_skew > 0.0 and not (
+                fabs(sigma - instrument.model.held_sigma_usd) <= HOLD_AGAIN * instrument.model.held_sigma_usd):
+            if self.hold(&instrument.model, sigma) != 0:
                 instrument.model.resolved_at_usd = 0.0
                 return PULL_MODEL
         room = self.gate.room_c(instrument.index, 1, instrument.position.lots)

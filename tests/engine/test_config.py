@@ -41,6 +41,7 @@ OTHER: dict[str, tuple[Any, dict[str, Any]]] = {
     "trading_strategy.avellaneda.time_horizon": (60.0, {}),
     "trading_strategy.avellaneda.max_spread": (40.0, {}),
     "trading_strategy.avellaneda.size_usd": (2000.0, {}),
+    "trading_strategy.avellaneda.hold_within_usd": (9000.0, {}),
     "credentials.account": ("A1", {"market.network": "test"}),
     "credentials.key_id": ("K1", {"credentials.key_file": "key.pem"}),
     "credentials.key_file": ("key.pem", {"credentials.key_id": "K1"}),
@@ -117,6 +118,7 @@ def test_the_example_gives_every_key_of_the_reference_table() -> None:
         "touch_multiple", "size_usd", "level_spacing_bps", "threshold_usd", "mode", "requote_ticks", "requote_bps",
         "trade_multiple",
         "quote_multiple", "data_stale", "min_interval_ms", "max_position_usd", "max_order_usd", "collar_bps",
+        "hold_within", "hold_within_usd", "hold_share",
     }  # fmt: skip
     ours |= {f"{name}_bps" for name in DIRECTED}
     table = {path for path in KEYS if path.startswith(sections) and path.rpartition(".")[2] not in ours}
@@ -288,6 +290,7 @@ def test_every_number_refuses_what_is_out_of_bounds(leaf: Key) -> None:
     assert leaf.path in problems(flags=flags(**{leaf.path: True}))
 
 
+HOLD = "trading_strategy.avellaneda.hold_within_usd"
 CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("risk.max_position =", {"risk.max_position": 0.1, "trading_strategy.avellaneda.base_size": 0.3}),
     ("risk.max_position_usd", {"risk.max_position_usd": 1000.0}),
@@ -305,6 +308,12 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
         {"trading_strategy.avellaneda.base_size": 2.0, "trading_strategy.execution.max_size": 1.0},
     ),
     ("inventory_target", {"trading_strategy.avellaneda.inventory_target": 2.0, "risk.max_position": 1.0}),
+    (HOLD, {HOLD: 9000.0, "trading_strategy.avellaneda.gamma": 0.1}),
+    (HOLD, {HOLD: 9000.0, "trading_strategy.avellaneda.time_horizon": 60.0}),
+    (HOLD, {HOLD: 9000.0, "trading_strategy.avellaneda.inventory_weight": 0.0}),
+    (HOLD, {HOLD: 2000.0}),
+    (HOLD, {HOLD: 45_000.0}),
+    ("hold_within", {"trading_strategy.avellaneda.hold_within": 1.0, "risk.max_position": 1.0}),
     ("requote_bps", {"trading_strategy.execution.requote_bps": 4.0}),
     ("volatility.floor", {"volatility.floor": 6.0}),
     ("volatility.default", {"volatility.default": 0.05}),

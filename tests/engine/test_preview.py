@@ -46,6 +46,17 @@ def test_more_risk_aversion_leans_more_and_more_edge_widens() -> None:
     assert wide.half_bps == pytest.approx(21.0, abs=0.2)
 
 
+def test_a_position_to_hold_shows_its_arithmetic_and_means_the_same_at_any_price() -> None:
+    held = config_with(trading_strategy__avellaneda__hold_within_usd=9000.0)
+    found = seen(held)
+    assert "0.15 contracts (9,000 USD) 95.0 % of the time" in found.held and "3 levels" in found.held
+    assert found.lean_bps > seen(Config()).lean_bps
+    fine = seen(held, Reference(1.2, 1e-7))
+    assert fine.lean_bps == pytest.approx(seen(held, Reference(60_000.0, 0.005)).lean_bps, rel=1e-2)
+    small = preview(config_with(trading_strategy__avellaneda__hold_within_usd=3100.0), BTC)
+    assert isinstance(small, str) and "refuses to hold" in small
+
+
 def test_a_model_that_refuses_says_so() -> None:
     found = preview(config_with(trading_strategy__avellaneda__gamma=1e6), Reference(1e-9, 1e-9))
     assert isinstance(found, str)

@@ -33,6 +33,22 @@ def test_the_papers_numbers(sigma: float, approximate: float, exact: float) -> N
         assert sum(closed(0.0, sigma)) == pytest.approx(6.62583, abs=5.1e-6)
 
 
+@given(gammas, kappas, intensities, sigmas, st.floats(0.001, 10.0))
+def test_gamma_of_a_skew_is_the_inverse(gamma: float, kappa: float, a: float, sigma: float, size: float) -> None:
+    skew = kappa * sigma * glft.coefficients(gamma, gamma, kappa, a, size)[1]
+    assert glft.gamma_of_skew(skew, kappa, a, sigma, size) == pytest.approx(gamma, rel=1e-9)
+
+
+def test_gamma_of_a_skew_of_the_smallest_risk_and_of_nonsense() -> None:
+    tiny = 0.3 * 2.0 * glft.coefficients(1e-14, 1e-14, 0.3, 0.9, 1.0)[1]
+    assert glft.gamma_of_skew(tiny, 0.3, 0.9, 2.0, 1.0) == pytest.approx(1e-14, rel=1e-6)
+    for wrong in (0.0, -1.0, math.nan, math.inf):
+        for at in range(5):
+            arguments = [1.0] * 5
+            arguments[at] = wrong
+            assert not glft.gamma_of_skew(*arguments) > 0.0
+
+
 @given(gammas, kappas, intensities, sigmas, st.floats(-20, 20))
 def test_closed_form_as_the_paper_writes_it(gamma: float, kappa: float, a: float, sigma: float, q: float) -> None:
     root = math.sqrt(sigma**2 * gamma / (2 * kappa * a) * (1 + gamma / kappa) ** (1 + kappa / gamma))

@@ -243,6 +243,7 @@ CHANGES = {
     "min_lots": 50,
     "post_only": 0,
 }
+HOLD = ("hold_within", "hold_within_usd", "hold_share", "hold_skew")
 RELATIVE = {
     "risk": ("gamma", 0.1, 0.2),
     "kappa_per_bp": ("kappa", 0.1, 0.2),
@@ -251,7 +252,7 @@ RELATIVE = {
 }
 
 
-@pytest.mark.parametrize("name", [n for n in SETTINGS.names or () if n != "size_multipliers"])
+@pytest.mark.parametrize("name", [n for n in SETTINGS.names or () if n not in ("size_multipliers", *HOLD)])
 def test_every_setting_changes_the_model(name: str) -> None:
     if name in RELATIVE:
         absolute, before, after = RELATIVE[name]
@@ -259,3 +260,12 @@ def test_every_setting_changes_the_model(name: str) -> None:
     else:
         first, second = resolved(), resolved(**{name: CHANGES[name]})
     assert first.tobytes() != second.tobytes()
+
+
+@pytest.mark.parametrize("name", HOLD)
+def test_a_position_to_hold_needs_a_skew_and_a_share_is_for_who_solves_it(name: str) -> None:
+    refused = settings(**{name: 5.0})
+    assert resolve.resolve(refused, 60_000.0, np.zeros(1, MODEL)[0]) == (
+        resolve.BAD_HOLD if "within" in name else resolve.OK
+    )
+    assert resolved(**{"hold_within": 5.0, "hold_skew": 0.3, name: 5.0})["hold_skew"] > 0.0
