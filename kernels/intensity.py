@@ -51,15 +51,19 @@ class Fit:
     reason: str
 
 
-def from_quotes(distance_usd: Floats, exposure_s: Floats, fills: Floats) -> Fit:
+def from_quotes(distance_usd: Floats, exposure_s: Floats, fills: Floats, together: Floats | None = None) -> Fit:
     """A and k of one side from own quotes: element i stood at ``distance_usd[i]`` for ``exposure_s[i]`` seconds and
     was hit ``fills[i]`` times, mostly 0. A quote that is hit stands until then.
 
     The log-likelihood is sum(fills (ln A - k d)) - sum(A exp(-k d) exposure). Rows without exposure, or with a
     distance or count that is not finite or negative, are left out.
+
+    Several quotes stand at once and one market order hits all it reaches, so their counts are not independent: with
+    ``together``, the 2x2 sum over market orders of (n, sum of d)(n, sum of d)', n quotes hit at distances d, the
+    covariance is the sandwich of the observed information around it.
     """
     known = np.isfinite(distance_usd) & np.isfinite(exposure_s) & np.isfinite(fills) & (exposure_s > 0) & (fills >= 0)
-    return _fit(distance_usd[known], exposure_s[known], fills[known], pooled=True)
+    return _fit(distance_usd[known], exposure_s[known], fills[known], pooled=True, together=together)
 
 
 def from_tape(depth_usd: Floats, exposure_s: float, *, nearest_usd: float, farthest_usd: float, cells: int = 12) -> Fit:
@@ -79,7 +83,15 @@ def from_tape(depth_usd: Floats, exposure_s: float, *, nearest_usd: float, farth
     return _fit(edges[:-1], exposure, counts.astype(np.float64), pooled=False, cell_usd=width)
 
 
-def _fit(distance: Floats, exposure: Floats, counts: Floats, *, pooled: bool, cell_usd: float = 0.0) -> Fit:
+def _fit(
+    distance: Floats,
+    exposure: Floats,
+    counts: Floats,
+    *,
+    pooled: bool,
+    cell_usd: float = 0.0,
+    together: Floats | None = None,
+) -> Fit:
     """The regression, and whether its answer is worth anything."""
     events = int(counts.sum()) if counts.size else 0
     seconds = float(exposure.sum() if pooled else exposure[0]) if exposure.size else 0.0
@@ -95,6 +107,8 @@ def _fit(distance: Floats, exposure: Floats, counts: Floats, *, pooled: bool, ce
     log_rate, slope, covariance = found
     dispersion = 1.0 if pooled else _dispersion(distance, exposure, counts, log_rate, slope)
     covariance = covariance * max(dispersion, 1.0)
+    if together is not None:
+        covariance = covariance @ together @ covariance
     kappa, log_a, gradient = -slope, log_rate, np.array([1.0, 0.0])
     if cell_usd > 0.0 and kappa > 0.0:
         # A = exp(intercept)/(1 - exp(-k w)); the second member is its derivative along the slope.

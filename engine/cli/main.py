@@ -12,7 +12,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("engine.cli.run", "Quote: on the local exchange without keys, else on test or prod."),
     "exchange": ("engine.cli.exchange", "Serve the local exchange on a loopback websocket."),
     "check": ("engine.cli.check", "Show and judge configuration, fees, key, kernels and host."),
-    "calibrate": ("engine.cli.calibrate", "Estimate sigma, A and k from recorded markets, with intervals."),
+    "calibrate": (
+        "engine.cli.calibrate",
+        "Estimate sigma, A and k from recorded markets or a journal, with intervals.",
+    ),
     "selftest": ("engine.cli.selftest", "Compare the compiled kernels with published numbers."),
     "top": ("engine.cli.top", "Watch running quoters: quotes and why, position, profit; --latency: the waterfall."),
     "halt": ("engine.cli.halt", "Cancel everything and stay halted, from another terminal."),

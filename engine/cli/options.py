@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -16,6 +17,8 @@ from engine.config_schema import all_keys
 from engine.config_source import Given, from_settings, value_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+BAR_STEPS = 1000
 
 SHORT: dict[str, str] = {
     "network": "market.network",
@@ -89,6 +92,20 @@ def refuse(problems: Sequence[Problem], as_json: bool) -> NoReturn:
     else:
         click.echo(str(ConfigRefused(problems)), err=True)
     sys.exit(REFUSED)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error; what it yields takes the share that is done."""
+    done = 0
+    with click.progressbar(length=BAR_STEPS, label=label, file=sys.stderr) as bar:
+
+        def progress(share: float) -> None:
+            nonlocal done
+            bar.update(int(share * BAR_STEPS) - done)
+            done = int(share * BAR_STEPS)
+
+        yield progress
 
 
 def print_json(value: Any) -> None:

@@ -2,19 +2,16 @@
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from engine.cli.exits import FAILED, REFUSED, TEXT
-from engine.cli.options import print_json
+from engine.cli.options import print_json, progress_bar
 
 if TYPE_CHECKING:
     from engine.journal.replay import Replayed
-
-BAR_STEPS = 1000
 
 
 @click.command(epilog=TEXT)
@@ -36,8 +33,8 @@ def command(journal: Path, verify: bool, until: int | None, explain: bool, strat
 
     try:
         directory = run_directory(journal)
-        with click.progressbar(length=BAR_STEPS, label="replaying", file=sys.stderr) as bar:
-            result = replay(directory, until=until, strategy=strategy, progress=_progress(bar))
+        with progress_bar("replaying") as progress:
+            result = replay(directory, until=until, strategy=strategy, progress=progress)
     except JournalDamaged as damaged:
         fields = {"file": str(damaged.file), "offset": damaged.offset, "record": damaged.sequence}
         remedy = f"everything before it is whole: --until {max(damaged.sequence - 1, 0)} replays it"
@@ -50,17 +47,6 @@ def command(journal: Path, verify: bool, until: int | None, explain: bool, strat
         click.echo("\n".join(_lines(result, directory, verify, explain)))
     if not result.identical:
         sys.exit(FAILED)
-
-
-def _progress(bar: Any) -> Callable[[float], None]:
-    done = 0
-
-    def progress(share: float) -> None:
-        nonlocal done
-        bar.update(int(share * BAR_STEPS) - done)
-        done = int(share * BAR_STEPS)
-
-    return progress
 
 
 def _fail(why: str, status: int, as_json: bool, **fields: Any) -> NoReturn:
