@@ -31,6 +31,7 @@ class Conduct(Relisting):
     instruments: list[Instrument]
     wants_close: str | None
     fatal: str | None
+    close_announced: bool
     halt_reason: str | None
     stopping: bool
     stopped: bool

@@ -120,6 +120,7 @@ cdef class Conduct(Relisting):
         self.now_ns = max(self.now_ns, now_ns)
         self.connections += 1
         self.wants_close = None
+        self.close_announced = False
         self.outbox.attach(self.outbox.sink)
         self._begin_anew()
         self.session.history_since(max(self.accounted_s, self.heard_s - HISTORY_MARGIN_S) if self.accounted_s else None)
@@ -233,6 +234,7 @@ cdef class Conduct(Relisting):
         elif isinstance(event, session_events.Answer):
             self._positions_answered(event, now_ns)
         elif isinstance(event, session_events.ReconnectRequested):
+            self.close_announced = True
             self.wants_close = "the venue asked for a new connection"
 
     def _notice(self, message, int64_t now_ns) -> None:

@@ -41,6 +41,10 @@ class Core(Protocol):
         """Why the connection should be closed and made anew."""
 
     @property
+    def close_announced(self) -> bool:
+        """Whether the venue has announced that it closes this connection."""
+
+    @property
     def fatal(self) -> str | None:
         """Why no connection should be made again."""
 
@@ -166,6 +170,7 @@ class LiveLoop:
         self._connections = 0
         self._failures = 0
         self._asked_pause_ns = 0
+        self._announced = False
         self._ended: asyncio.Future[Cause] | None = None
         self._detail = ""
         self._finishing = False
@@ -243,12 +248,16 @@ class LiveLoop:
             if pause_ns is None:
                 self._end(Cause.UNREACHABLE, f"the hour's budget of attempts is used up, the last: {reason}")
                 return
+            if self._announced:
+                # It was live, and nothing is wrong with the venue; the attempt counts, the pause does not.
+                pause_ns = 0
             self._log.warning("not connected", extra={"fields": {"reason": reason, "pause_s": pause_ns / 1e9}})
             await asyncio.sleep(pause_ns / 1e9)
 
     async def _one_connection(self) -> str:
         """One connection from its start to its end; returns why it ended."""
         self._asked_pause_ns = 0
+        self._announced = False
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 self._connection = await self._connect()
@@ -300,6 +309,7 @@ class LiveLoop:
         if core.fatal is not None:
             self._end(Cause.FATAL, core.fatal)
         elif (reason := core.wants_close) is not None and self._connection is not None:
+            self._announced = self._announced or (core.close_announced and core.session.is_live)
             self._log.warning("closing", extra={"fields": {"reason": reason}})
             self._connection.abort(reason)
         elif core.session.is_live:

@@ -75,6 +75,11 @@ class RecordedCore:
         return self._core.wants_close
 
     @property
+    def close_announced(self) -> bool:
+        """As the core's."""
+        return self._core.close_announced
+
+    @property
     def fatal(self) -> str | None:
         """As the core's."""
         return self._core.fatal

@@ -33,6 +33,7 @@ class FakeCore:
         self.timers: list[int] = []
         self.wants_close: str | None = None
         self.fatal: str | None = None
+        self.close_announced = False
         self.stopped = False
         self.orders_left = -1
         self.orders = 3
@@ -87,12 +88,12 @@ class FakeConnection:
 class World:
     """A loop, its core, and every connection it made; ``refusals`` connections are refused first."""
 
-    def __init__(self, *, refusals: int = 0, **options: Any) -> None:
+    def __init__(self, *, refusals: int = 0, pause_ns: int = 1_000_000, **options: Any) -> None:
         self.core = FakeCore()
         self.connections: list[FakeConnection] = []
         self.attempts = 0
         self.refusals = refusals
-        settings = BackoffSettings(first_ns=1_000_000, cap_ns=5_000_000)
+        settings = BackoffSettings(first_ns=pause_ns, cap_ns=5 * pause_ns)
         options.setdefault("stop_timeout_s", 0.3)
         self.loop = LiveLoop(
             self.core, self.connect, lambda: "token", now_ns, Backoff(Random(1), settings), LOG, **options
@@ -198,6 +199,34 @@ def test_lost_connections_are_made_again() -> None:
         assert ending.clean is True
         assert world.attempts == 5
         assert world.connections[1].calls == ["abort"]
+
+    played(scenario)
+
+
+@pytest.mark.parametrize(
+    ("announced", "live", "at_once"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_only_an_announced_close_of_a_live_session_is_followed_without_a_pause(
+    announced: bool, live: bool, at_once: bool
+) -> None:
+    async def scenario() -> None:
+        world = World(pause_ns=60_000_000_000)
+        world.core.session.is_live = live
+
+        async def script() -> None:
+            await until(lambda: world.connections)
+            world.core.close_announced = announced
+            world.core.wants_close = "the venue asked for a new connection"
+            await until(lambda: world.connections[0].calls)
+            await asyncio.sleep(0.1)
+            assert (len(world.connections) == 2) == at_once
+            world.core.close_announced = False
+            world.connections[-1].finish("lost")
+            await asyncio.sleep(0.1)
+            assert world.attempts == 1 + at_once, "the next one waits"
+            world.loop.stop()
+
+        await both(world, script())
 
     played(scenario)
 
