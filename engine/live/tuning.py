@@ -56,8 +56,9 @@ def before_start(tuning: Tuning) -> list[str]:
     if tuning.realtime:
         try:
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(REALTIME_PRIORITY))
-        except PermissionError:
-            missing.append(f"--realtime: not permitted; needs CAP_SYS_NICE or ulimit -r {REALTIME_PRIORITY}")
+        except OSError as error:
+            why = f"{error.strerror}; needs CAP_SYS_NICE or ulimit -r {REALTIME_PRIORITY}"
+            missing.append(f"--realtime: {why}")
     return missing
 
 
