@@ -13,6 +13,7 @@ cdef class CountingSink(Sink):
 
 cdef class Player:
     cdef readonly int32_t count
+    cdef public MessageHandler tap  # what messages go through on their way to the core, or None
     cdef bytes text                 # all messages, one after another
     cdef const char* text_
     cdef char* frame_               # the message in hand, as a read leaves it
@@ -22,6 +23,7 @@ cdef class Player:
     cdef int8_t[::1] act
     cdef int8_t[::1] last
     cdef int play_c(self, Core core, int32_t index) except -1
+    cdef int give_c(self, Core core, const char* message, Py_ssize_t size, int32_t index) except -1
     cdef const char* load_c(self, int32_t index, Py_ssize_t* size) noexcept nogil
 
 cdef class TapeHandler(MessageHandler):

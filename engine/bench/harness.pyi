@@ -15,6 +15,7 @@ class CountingSink(Sink):
 
 class Player:
     count: int
+    tap: MessageHandler | None
     def __init__(self, tape: Tape) -> None: ...
     def play(self, core: Core, start: int, stop: int) -> None: ...
     def measure(

@@ -117,7 +117,10 @@ cdef class CountingSink(Sink):
 
 
 cdef class Player:
-    """A tape, ready to be played any number of times. Raises ValueError for a message larger than a connection takes."""
+    """A tape, ready to be played any number of times, straight into a core or through its journal's ``tap``.
+
+    Raises ValueError for a message larger than a connection takes.
+    """
 
     def __cinit__(self, tape):
         inputs = tape.inputs
@@ -152,7 +155,12 @@ cdef class Player:
             feed(core, self.others[index])
             return 0
         message = self.load_c(index, &size)
-        return core.on_message_c(message, size, self.now_ns[index], self.last[index])
+        return self.give_c(core, message, size, index)
+
+    cdef int give_c(self, Core core, const char* message, Py_ssize_t size, int32_t index) except -1:
+        if self.tap is None:
+            return core.on_message_c(message, size, self.now_ns[index], self.last[index])
+        return self.tap.on_message_c(message, size, self.now_ns[index], self.last[index])
 
     def play(self, Core core not None, int32_t start, int32_t stop):
         """Play the inputs from ``start`` up to ``stop``."""
@@ -180,7 +188,7 @@ cdef class Player:
             if self.act[i] == ACT_MESSAGE:
                 message = self.load_c(i, &size)
                 begin = monotonic_ns()
-                core.on_message_c(message, size, self.now_ns[i], self.last[i])
+                self.give_c(core, message, size, i)
                 busy[i] = monotonic_ns() - begin
                 ns[i] = sink.written_ns - begin if sink.writes > writes else busy[i]
             else:

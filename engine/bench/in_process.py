@@ -10,8 +10,13 @@ from engine.bench.harness import CountingSink, Player, clock_cost_ns
 from engine.bench.reference import OrjsonNjit, PlainPython, Tick, time_handler
 from engine.bench.tapes import INSTRUMENT, Session, kind_of
 from engine.core.step import Core
+from engine.live.latency import EVERY
 from engine.sim.tape import Act, Tape
+from feed.tap import SLOT_BYTES, Tap, TapSink
+from feed.waterfall import Waterfall
+from kernels.ring import RingWriter
 
+RING_SLOTS = 1 << 15
 KINDS = ("book", "ticker", "lwt", "reply", "session")
 
 
@@ -31,12 +36,27 @@ class InProcess:
     clock_ns: int = 0
 
 
-def live_core(session: Session, player: Player) -> tuple[Core, CountingSink]:
-    """A core that has played the session up to its first quotes."""
+def live_core(session: Session, player: Player, ring: RingWriter | None = None) -> tuple[Core, CountingSink]:
+    """A core that has played the session up to its first quotes.
+
+    ``ring``: everything that comes in and goes out is recorded there and the request's way is noted, as in a live run.
+    """
     core, sink = session.core(), CountingSink()
-    core.attach(sink)
+    player.tap = None
+    if ring is None:
+        core.attach(sink)
+    else:
+        tap = Tap(core, ring)
+        core.stamp(Waterfall(None, EVERY))
+        core.attach(TapSink(tap, sink))
+        player.tap = tap
     player.play(core, 0, session.live_at)
     return core, sink
+
+
+def journal_ring() -> RingWriter:
+    """A ring as the journal's, which nobody reads: a writer never waits for its readers."""
+    return RingWriter("bench", "journal", RING_SLOTS, SLOT_BYTES)
 
 
 def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: None) -> InProcess:
@@ -44,20 +64,21 @@ def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: No
     found = InProcess(clock_ns=clock_cost_ns())
     player = Player(session.tape)
     ticks, kinds = tickers(session), message_kinds(session)
-    for _ in range(rounds):
-        core, sink = live_core(session, player)
-        ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))
-        player.measure(core, sink, session.live_at, player.count, ns, sent, busy)
-        found.tick.add(ns[(sent > 0) & (ns > 0)])
-        found.busy.add(busy[(sent > 0) & (ns > 0)])
-        for kind, figures in found.unanswered.items():
-            values = ns[(kinds == kind) & (sent == 0) & (ns > 0)]
-            if values.size:
-                figures.add(values)
-        records = core.instruments[0].records()
-        found.orjson_njit.add(time_handler(OrjsonNjit(INSTRUMENT, records), ticks))
-        found.plain.add(time_handler(PlainPython(INSTRUMENT, records), ticks))
-        progress()
+    with journal_ring() as ring:
+        for _ in range(rounds):
+            core, sink = live_core(session, player, ring)
+            ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))
+            player.measure(core, sink, session.live_at, player.count, ns, sent, busy)
+            found.tick.add(ns[(sent > 0) & (ns > 0)])
+            found.busy.add(busy[(sent > 0) & (ns > 0)])
+            for kind, figures in found.unanswered.items():
+                values = ns[(kinds == kind) & (sent == 0) & (ns > 0)]
+                if values.size:
+                    figures.add(values)
+            records = core.instruments[0].records()
+            found.orjson_njit.add(time_handler(OrjsonNjit(INSTRUMENT, records), ticks))
+            found.plain.add(time_handler(PlainPython(INSTRUMENT, records), ticks))
+            progress()
     return found
 
 
@@ -65,11 +86,12 @@ def blocks(session: Session, messages: int, progress: Callable[[], None] = lambd
     """(blocks allocated and kept, messages) over at least ``messages`` hot messages of live sessions."""
     player = Player(session.tape)
     total = counted = 0
-    while counted < messages:
-        core, _ = live_core(session, player)
-        kept, n = player.blocks(core, session.live_at, player.count)
-        total, counted = total + kept, counted + n
-        progress()
+    with journal_ring() as ring:
+        while counted < messages:
+            core, _ = live_core(session, player, ring)
+            kept, n = player.blocks(core, session.live_at, player.count)
+            total, counted = total + kept, counted + n
+            progress()
     return total, counted
 
 
