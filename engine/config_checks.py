@@ -251,6 +251,15 @@ def _rest(config: Config) -> Iterator[Problem]:
             "trading_strategy.avellaneda.max_levels",
         )
     vamp = config.trading_strategy.vamp
+    signals = config.trading_strategy.signals
+    if signals.pull_at <= signals.widen_at:
+        yield _clash(
+            config,
+            "trading_strategy.signals.pull_at",
+            f"quotes would be pulled before they are widened, at {signals.widen_at:g}",
+            "raise it above widen_at",
+            "trading_strategy.signals.widen_at",
+        )
     if vamp.aggressive_window > vamp.window:
         yield _clash(
             config,

@@ -47,6 +47,27 @@ class Signals(Section):
         1.0, "multiplier", "part of the measured adverse move that widens the side it hurts", ge=0, le=10
     )
     toxicity_cap_bps: Finite = key(5.0, "bps", "most that toxicity widens a side", ge=0, le=100)
+    adjust_most: Finite = key(
+        1.5,
+        "multiplier",
+        "most that predictions change sigma, and shrink sizes",
+        ge=1,
+        le=10,
+    )
+    widen_at: Finite = key(
+        2.5,
+        "multiplier",
+        "stress that widens: sigma over its mean, or half-spread with toxicity over without",
+        gt=1,
+        le=100,
+    )
+    widen_by: Finite = key(1.5, "multiplier", "on half-spreads in the widened regime", ge=1, le=10)
+    pull_at: Finite = key(6.0, "multiplier", "stress at which nothing is quoted", gt=1, le=1000)
+    one_side_at: Finite = key(
+        2.0, "half-spreads", "expected move at which the side it hurts is left out", gt=0, le=1000
+    )
+    calm: Finite = key(0.7, "fraction", "of its limit below which the cause of a regime is over", gt=0, le=1)
+    hold: Finite = key(10.0, "s", "how long it must be over before a milder regime", ge=0, le=3600)
     decay: Finite = key(60.0, "s", "time constant of flow, beside its windows in trades", gt=0, le=86400)
     stale: Finite = key(60.0, "s", "a longer silence of trades or of the book: no opinion", gt=0, le=86400)
     min_events: int = key(10, "events", "trades, or changes of the best prices, before an opinion", ge=1, le=100_000)

@@ -158,6 +158,13 @@ def signals_of(config: Config) -> Signals:
         toxic_weight=s.toxicity_weight,
         toxic_cap_bps=s.toxicity_cap_bps,
         given_bps=tuple(getattr(s, f"{name}_bps") for name in DIRECTED),
+        adjust_most=s.adjust_most,
+        widen_at=s.widen_at,
+        widen_by=s.widen_by,
+        pull_at=s.pull_at,
+        one_side_at=s.one_side_at,
+        calm=s.calm,
+        hold_ns=_ns(s.hold),
     )
 
 

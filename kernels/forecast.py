@@ -15,8 +15,8 @@ import math
 
 from kernels import candles as candle_kernels
 from kernels import flow as flow_kernels
+from kernels import regime, vamp
 from kernels import signals as signal_kernels
-from kernels import vamp
 from kernels.adverse import BUYS, MOVE_MAX, PENDING_MAX, SELLS, count, horizon_steps, learn, widen
 from kernels.kernel import Record, candles_record, f8, flow_record, forecast_record, i4, i8, kernel, market_record
 from kernels.microprice import imbalance
@@ -163,6 +163,24 @@ def weigh(state: Record, fair_usd: float, span_usd: float) -> int:
     return 0
 
 
+@kernel(i4(forecast_record))
+def adjust(state: Record) -> int:
+    """Set the factors on sigma and sizes from the forecast size of the move, anew and within adjust_most; returns 0.
+
+    1 while neither the volatility prediction nor toxicity has a weight, and never a function of what they were.
+    """
+    expected = 0.0
+    row = (state.head - 1 + PENDING_MAX) % PENDING_MAX
+    for i in range(signal_kernels.DIRECTIONS, FEATURES):
+        expected += state.weight[i] * (state.seen[row * FEATURES + i] - state.mean[i])
+    ratio = 1.0 + expected / state.size_mean if state.size_mean > 0.0 else 1.0
+    most = state.adjust_most if 1.0 <= state.adjust_most < math.inf else 1.0
+    state.sigma_factor = min(max(ratio, 1.0 / most), most)
+    # Less is quoted when more is expected to happen; never more than the base.
+    state.size_factor = min(1.0 / state.sigma_factor, 1.0)
+    return 0
+
+
 @kernel(i4(forecast_record, f8, f8, i8))
 def sample(state: Record, fair_usd: float, sigma_usd: float, now_ns: int) -> int:
     """Note the signals (already in the newest row of ``seen``) with the mid, and learn from the sample whose horizon
@@ -262,8 +280,15 @@ def refresh(flow: Record, candles: Record, state: Record, market: Record) -> int
     if now_ns >= state.due_ns:
         state.due_ns = now_ns + max(state.update_ns, 1)
         weigh(state, market.fair_usd, state.span_usd)
+        adjust(state)
     lean(state, market)
     widen(state, market)
+    regime.measure(state, market, 1 if independent(state) >= state.min_samples else 0)
+    if state.half_usd > 0.0:
+        book = state.weight[signal_kernels.BOOK_IMBALANCE] * market.signals[signal_kernels.BOOK_IMBALANCE]
+        state.lean_halves = (state.alpha_spans + book) * state.span_usd / state.half_usd
+    regime.step(state, now_ns)
+    regime.act(state, market)
     return 1
 
 

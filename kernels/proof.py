@@ -163,7 +163,13 @@ FORECAST_SET = {
     "cap_bps": 100.0,
     "toxic_weight": 1.0,
     "toxic_cap_bps": 100.0,
-    "sigma_factor": 1.0,
+    "adjust_most": 1.5,
+    "widen_at": 2.5,
+    "widen_by": 1.5,
+    "pull_at": 6.0,
+    "one_side_at": 2.0,
+    "calm": 0.7,
+    "hold_ns": STEP_NS,
 }
 AMPLE: dict[str, float] = {"buy_capacity_lots": 20_000, "sell_capacity_lots": 20_000}
 

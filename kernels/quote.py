@@ -102,6 +102,8 @@ def quote(market: Record, model: Record, target: Record) -> int:
         half = min(half, model.touch_multiple * 0.5 * (market.ask_ticks - market.bid_ticks) * model.tick_usd)
     half = max(half, model.volatility_multiple * market.sigma_usd, model.half_min_usd)
     half = min(half, model.half_max_usd)
+    if market.widen > 1.0:
+        half = min(half * market.widen, model.half_max_usd)
     limit = model.alpha_halves * half
     skew -= min(max(market.alpha_usd, -limit), limit)
     half_bid = min(half + max(market.toxic_bid_usd, 0.0), model.half_max_usd)
@@ -129,6 +131,7 @@ def quote(market: Record, model: Record, target: Record) -> int:
     target.half_ask_usd = half_ask
     target.skew_usd = skew
     position = market.position_lots * model.lot_contracts
-    write_bids(target, model, bid, fade(position, model.max_position, 1), market.buy_capacity_lots)
-    write_asks(target, model, ask, fade(position, model.max_position, -1), market.sell_capacity_lots)
+    size = market.size_factor if 0.0 < market.size_factor < 1.0 else 1.0
+    write_bids(target, model, bid, size * fade(position, model.max_position, 1), market.buy_capacity_lots)
+    write_asks(target, model, ask, size * fade(position, model.max_position, -1), market.sell_capacity_lots)
     return OK

@@ -13,6 +13,7 @@ cdef enum:
     VOLATILITY_WINDOW_MAX = 256
     CANDLES_MAX = 128        # closed volume candles kept
     FEATURES = 9             # Market.signals and toxicity
+    CHANGES_MAX = 16         # changes of the regime that are remembered
     PENDING_MAX = 64         # samples of the signals that wait for their outcome
 
 # What an operator asks for, for one instrument. NaN means "not given". Written once from the configuration.
@@ -101,6 +102,8 @@ cdef struct Market:
     double alpha_usd          # move of the mid expected within the signals' horizon, capped; 0: no opinion
     double toxic_bid_usd      # expected loss of a fill of a bid (ask) beyond the model's, at least 0: its half is wider by it
     double toxic_ask_usd
+    double widen              # multiplier on the half-spread, above 1: the regime is widened
+    double size_factor        # multiplier on every size, between 0 and 1; else none
     double signals[8]         # predictive signals in [-1, 1]; 0: no opinion
 
 # What the model wants: both sides of the ladder, best level first.
@@ -228,6 +231,13 @@ cdef struct Forecast:
     double toxic_weight       # multiplier on the measured adverse move
     double toxic_cap_bps
     double given_bps[9]       # weights from the configuration, bps for a signal of 1; NaN: live
+    double adjust_most        # sigma and sizes change by at most this factor
+    double widen_at           # stress from which the regime is widened, or pulled
+    double pull_at
+    double widen_by           # multiplier on the half-spread of the widened regime
+    double one_side_at        # expected move in half-spreads from which the side it hurts is left out
+    double calm               # share of its limit below which the cause of a regime is over
+    int64_t hold_ns           # for how long it must be
     int64_t next_ns           # when the next sample is due
     int64_t last_ns           # of the last one
     int64_t due_ns            # when the weights are set next
@@ -262,8 +272,23 @@ cdef struct Forecast:
     double counted[4]         # since the last sample
     double toxicity           # VPIN
     double alpha_spans        # of the signals that change with trades and samples only
-    double sigma_factor       # of the volatility forecast
+    double sigma_factor       # effective over estimated sigma, from the volatility forecast
+    double size_factor        # effective over base size
     double span_usd           # one span at the last sample
+    double half_usd           # mean half-spread of the last ladder
+    double sigma_slow         # mean sigma over the memory, USD
+    double vol_stress         # sigma over its mean
+    double toxic_stress       # half-spread with toxicity over the one without
+    double lean_halves        # expected move, uncapped, in half-spreads
+    int64_t regime            # kernels.regime
+    int64_t regime_ns         # since when
+    int64_t calm_ns           # since when its cause is over; 0: it is not
+    int64_t changes           # of the regime so far, the last CHANGES_MAX of them:
+    int64_t change_ns[16]
+    int64_t change_from[16]
+    int64_t change_to[16]
+    int64_t change_reason[16]
+    double change_value[16]   # of the measure that decided
     double mids[64]
     double spans_usd[64]
     double seen[576]          # PENDING_MAX rows of FEATURES

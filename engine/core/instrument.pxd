@@ -24,7 +24,8 @@ cdef enum Pull:                  # why an instrument is not quoted; 0: it is
     PULL_LIMIT = 12              # a breach: nothing left to reduce, or what rests must go first
     PULL_NOT_LISTED = 13         # expired, or taken off the venue's list
     PULL_GRID = 14               # its ticks or lots have changed: orders on the old grid must go first
-    PULL_CODES = 15
+    PULL_REGIME = 15             # too much stress: the regime is pulled
+    PULL_CODES = 16
 
 cdef enum Breach:                # why an instrument only reduces; 0: it does not
     BREACH_NONE = 0
@@ -91,7 +92,7 @@ cdef class Instrument:
     cdef readonly int64_t quotes
     cdef int64_t own_ticks_[64]
     cdef int64_t own_lots_[64]
-    cdef int64_t pulls_[15]
+    cdef int64_t pulls_[16]
     cdef int64_t max_abs_lots
 
     cdef inline bint reducible_c(self) noexcept nogil:

@@ -14,13 +14,14 @@ from feed.events cimport (
 from kernels.book cimport BOOK_OK, Book
 from kernels.records cimport Market, Position, Settings, Volatility, volatility_fn
 
+from engine.core.opinion import effective_told, regime_told, signals_told
 from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
 
 PULLS = {
     PULL_NONE: "quoting", PULL_NOT_READY: "not ready", PULL_NO_BOOK: "no consistent book", PULL_STALE: "stale data",
     PULL_CROSSED: "crossed book", PULL_ONE_SIDED: "one-sided book", PULL_NO_REFERENCE: "no mark or index", PULL_MODEL: "model refuses",
     PULL_MODE: "mode", PULL_UNPROTECTED: "protection not armed", PULL_UNKNOWN_ORDERS: "orders of unknown fate", PULL_COOLDOWN: "cool-down",
-    PULL_LIMIT: "limit", PULL_NOT_LISTED: "not listed any more", PULL_GRID: "its grid changes",
+    PULL_LIMIT: "limit", PULL_NOT_LISTED: "not listed any more", PULL_GRID: "its grid changes", PULL_REGIME: "regime",
 }
 BREACHES = {BREACH_STOP_LOSS: "stop loss", BREACH_TAKE_PROFIT: "take profit", BREACH_LOSSES: "losses", BREACH_POSITION: "position limit"}
 
@@ -56,6 +57,7 @@ cdef class Instrument:
             raise ValueError(f"{self.name.decode()}: tick {tick_e8}e-8, lot {lot_e8}e-8, minimum {min_lots} lots must be positive")
         if self.tick_e8 and (tick_e8 != self.tick_e8 or lot_e8 != self.lot_e8):
             self._recount(tick_e8, lot_e8)
+            self.outlook.forget_grid()
         self.tick_e8 = tick_e8
         self.lot_e8 = lot_e8
         self.product = product
@@ -142,6 +144,7 @@ cdef class Instrument:
             self.outlook.size_candles_c(self.settings.lot_contracts, self.market.fair_usd)
         if not signals.enabled:
             self.market.alpha_usd = self.market.toxic_bid_usd = self.market.toxic_ask_usd = 0.0
+            self.market.widen = self.market.size_factor = 1.0
         self.model.resolved_at_usd = 0.0
         self.dirty = True
 
@@ -265,7 +268,11 @@ cdef class Instrument:
         self.unobserved = False
         if isfinite(self.market.fair_usd):
             self.market.sigma_usd = volatility(&self.volatility, self.market.fair_usd, now_ns)
-        self.outlook.refresh(&self.outlook.flow, &self.outlook.candles, &self.outlook.forecast, &self.market)
+        if self.outlook.refresh(&self.outlook.flow, &self.outlook.candles, &self.outlook.forecast, &self.market):
+            # A regime that changed is acted upon now, not at the next event.
+            self.dirty = self.dirty or self.outlook.regime_changed_c()
+        if self.outlook.forecast.enabled:
+            self.market.sigma_usd *= self.outlook.forecast.sigma_factor
 
     cdef double pnl_usd_c(self) noexcept nogil:
         """Realised and unrealised at the fair price (mark when there is none), less fees, plus funding."""
@@ -328,6 +335,7 @@ cdef class Instrument:
 
     def status(self) -> dict:
         """Numbers for people: prices in USD, sizes in contracts."""
+        records = self.records()
         cdef double lot = self.settings.lot_contracts if self.tick_e8 else 0.0
         return {
             "position": self.position.lots * lot,
@@ -350,4 +358,7 @@ cdef class Instrument:
             "fills": self.fills,
             "quotes": self.quotes,
             "volume": (self.position.bought_lots + self.position.sold_lots) * lot,
+            "signals": signals_told(records, self.outlook),
+            "effective": effective_told(records),
+            "regime": regime_told(records["forecast"], self.why, quoted=self.pull == PULL_NONE),
         }

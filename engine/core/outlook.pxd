@@ -5,6 +5,13 @@ from libc.stdint cimport int32_t, int64_t
 from feed.events cimport PublicTrade, TradeBatch
 from kernels.records cimport Candles, Flow, Forecast, Market, close_due_fn, forecast_fn, refresh_fn, trade_fn
 
+cdef enum Regime:                      # kernels.regime
+    REGIME_NORMAL = 0
+    REGIME_WIDENED = 1
+    REGIME_BIDS_ONLY = 2
+    REGIME_ASKS_ONLY = 3
+    REGIME_PULLED = 4
+
 cdef class Outlook:
     cdef Flow flow
     cdef Candles candles
@@ -32,4 +39,15 @@ cdef class Outlook:
                      int64_t now_ns) noexcept nogil
     cdef void own_fill_c(self, int32_t side, bint maker, int64_t ticks, int64_t lots, Market* market, int64_t now_ns) noexcept nogil
     cdef int64_t due_ns_c(self) noexcept nogil
+    cdef inline bint regime_changed_c(self) noexcept nogil:
+        """Whether the last sample changed the regime."""
+        return self.forecast.changes > 0 and self.forecast.regime_ns == self.forecast.last_ns
+
+    cdef inline void one_side_c(self, Market* market) noexcept nogil:
+        """Leave out the side that the expected move hurts, unless it reduces the position."""
+        if self.forecast.regime == REGIME_BIDS_ONLY and market.position_lots <= 0:
+            market.sell_capacity_lots = 0
+        elif self.forecast.regime == REGIME_ASKS_ONLY and market.position_lots >= 0:
+            market.buy_capacity_lots = 0
+
     cdef void forget_top_c(self) noexcept nogil

@@ -13,7 +13,7 @@ from libc.string cimport memset
 import numpy as np
 
 from feed.events cimport PublicTrade, TradeBatch
-from kernels.records cimport FEATURES, Candles, Forecast, Market, close_due_fn, forecast_fn, refresh_fn, trade_fn
+from kernels.records cimport FEATURES, Candles, Flow, Forecast, Market, close_due_fn, forecast_fn, refresh_fn, trade_fn
 
 from kernels.records import CANDLES, FLOW, FORECAST
 
@@ -31,7 +31,7 @@ cdef class Outlook:
         self.refresh = <refresh_fn><size_t>addresses.refresh
         self.expect = <forecast_fn><size_t>addresses.forecast
         self.close_due = <close_due_fn><size_t>addresses.close_due
-        self.forecast.sigma_factor = 1.0
+        self.forecast.sigma_factor = self.forecast.size_factor = 1.0
         self.take_plan(plan)
 
     def take_plan(self, plan) -> None:
@@ -41,7 +41,7 @@ cdef class Outlook:
         cdef int i
         if plan.interval_ns != self.forecast.interval_ns or plan.steps != self.forecast.steps:
             memset(&self.forecast, 0, sizeof(Forecast))
-            self.forecast.sigma_factor = 1.0
+            self.forecast.sigma_factor = self.forecast.size_factor = 1.0
         if plan.candles != self.candles.capacity:
             memset(&self.candles, 0, sizeof(Candles))
         self.candle_contracts = plan.candle_contracts
@@ -71,6 +71,13 @@ cdef class Outlook:
         self.forecast.cap_bps = plan.cap_bps
         self.forecast.toxic_weight = plan.toxic_weight
         self.forecast.toxic_cap_bps = plan.toxic_cap_bps
+        self.forecast.adjust_most = plan.adjust_most
+        self.forecast.widen_at = plan.widen_at
+        self.forecast.widen_by = plan.widen_by
+        self.forecast.pull_at = plan.pull_at
+        self.forecast.one_side_at = plan.one_side_at
+        self.forecast.calm = plan.calm
+        self.forecast.hold_ns = plan.hold_ns
         for i in range(FEATURES):
             self.forecast.given_bps[i] = NAN
         for i, given in enumerate(plan.given_bps):
@@ -89,6 +96,20 @@ cdef class Outlook:
             self.candle_contracts = contracts
         if isfinite(contracts) and lot_contracts > 0.0:
             self.candles.threshold_lots = max(<int64_t>min(contracts / lot_contracts + 0.5, <double>CANDLE_LOTS_MAX), 1)
+
+    def forget_grid(self) -> None:
+        """Other ticks and lots: what was counted in the old ones is forgotten, what was learnt of the signals stays."""
+        cdef Flow old = self.flow
+        memset(&self.flow, 0, sizeof(Flow))
+        self.flow.decay_s = old.decay_s
+        self.flow.window = old.window
+        self.flow.fast_window = old.fast_window
+        self.flow.impact_window = old.impact_window
+        self.flow.min_events = old.min_events
+        self.flow.stale_ns = old.stale_ns
+        self.candles.traded_lots = self.candles.evicted_lots = self.candles.closed = 0
+        self.candles.head = self.candles.count = 0
+        self.candles.open_buy_lots = self.candles.open_sell_lots = 0
 
     cdef void heard_c(self, double time_s) noexcept nogil:
         """The venue stamped something with this time."""

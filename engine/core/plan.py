@@ -83,7 +83,8 @@ class Signals:
     USD form) and ``candle_usd`` close one, whichever is less, as does ``candle_ns``; ``candles`` are kept.
     ``own_only``: flow and candles are made of our own fills instead of the public trades, and ``lookback_ns`` bounds
     the age of the trades taken from a snapshot. Windows are in trades, ``decay_s`` and ``stale_ns`` their limits in
-    time. The rest are the parameters of ``kernels.forecast``, by their names there; None and inf: not given.
+    time. The rest are the parameters of ``kernels.forecast`` and ``kernels.regime``, by their names there; None and
+    inf: not given.
     """
 
     enabled: bool
@@ -111,6 +112,13 @@ class Signals:
     toxic_weight: float
     toxic_cap_bps: float
     given_bps: tuple[float | None, ...]
+    adjust_most: float
+    widen_at: float
+    widen_by: float
+    pull_at: float
+    one_side_at: float
+    calm: float
+    hold_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport (
     BREACH_NONE, PULL_COOLDOWN, PULL_CROSSED, PULL_GRID, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE,
-    PULL_NOT_LISTED, PULL_NOT_READY, PULL_ONE_SIDED, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED, Instrument,
+    PULL_NOT_LISTED, PULL_NOT_READY, PULL_ONE_SIDED, PULL_REGIME, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED, Instrument,
 )
 from engine.core.monitors cimport Monitors
+from engine.core.outlook cimport REGIME_PULLED
 from engine.core.orders cimport SLOT_LIVE, SLOT_PENDING, OrderTable, Slot
 from engine.core.requests cimport Request, RequestRing
 from engine.core.risk cimport MODE_HALTED, Gate
@@ -135,9 +136,13 @@ cdef class Quoter:
         resting = self.table.exposure_c(instrument.index, -1, now_ns)
         instrument.market.sell_capacity_lots = self._capacity_c(instrument, room, resting)
         if instrument.outlook.forecast.enabled:
+            if instrument.outlook.forecast.regime == REGIME_PULLED and instrument.breach == BREACH_NONE:
+                return PULL_REGIME
             instrument.outlook.expect(&instrument.outlook.forecast, &instrument.market, instrument.settings.tick_usd)
+            instrument.outlook.one_side_c(&instrument.market)
         if self.quote(&instrument.market, &instrument.model, &instrument.target) != 0:
             return PULL_MODEL
+        instrument.outlook.forecast.half_usd = 0.5 * (instrument.target.half_bid_usd + instrument.target.half_ask_usd)
         if instrument.breach != BREACH_NONE:
             self.to_touch_c(instrument)
         lap_c(self.stamps, STAGE_MODEL)

@@ -26,11 +26,21 @@ def profit_text(report: Mapping[str, Any]) -> str:
     return "PnL -" if report["pnl_usd"] is None else f"PnL {report['pnl_usd']:+,.2f} USD"
 
 
+def regime_text(report: Mapping[str, Any]) -> str:
+    """Regime of each instrument, with how many signals have a weight where they may act."""
+    rows = []
+    for line in report["instruments"].values():
+        used = sum(row["weight_bps"] != 0.0 for row in line["signals"]["worth"].values())
+        rows.append(line["regime"]["now"] + (f", {used} signals" if line["signals"]["enabled"] else ""))
+    return "; ".join(rows)
+
+
 def status_line(report: Mapping[str, Any]) -> str:
-    """The line: mode, ticks, quotes, fills, position, profit, latency."""
+    """The line: mode, ticks, quotes, fills, regimes, position, profit, latency."""
     return (
         f"{report['mode']} | ticks {report['ticks']:,} | quotes {report['quotes_sent']:,} | "
-        f"fills {report['fills']:,} | position {position_text(report['positions'])} | {profit_text(report)} | "
+        f"fills {report['fills']:,} | {regime_text(report)} | "
+        f"position {position_text(report['positions'])} | {profit_text(report)} | "
         f"{latency_text(report['latency_ns']['tick_to_quote'])}"
     )
 

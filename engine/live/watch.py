@@ -24,6 +24,7 @@ class Watch:
         self._log = log
         self._every = every
         self._looks = 0
+        self._changes: dict[str, int] = {}
         self._seen: dict[str, Any] = {name: None for name, _ in WATCHED} | dict.fromkeys(COUNTED, 0) | {"fills": 0}
 
     def look(self, report: Mapping[str, Any]) -> None:
@@ -31,12 +32,21 @@ class Watch:
         state = {"positions": report["positions"], "pnl_usd": report["pnl_usd"]}
         for name, level in WATCHED:
             self._changed(name, report[name], level, state)
+        for name, line in report["instruments"].items():
+            self._regimes(name, line["regime"])
         for name in COUNTED:
             self._changed(name, report["counters"][name], WARNING, state)
         self._looks += 1
         if self._looks % self._every == 0:
             shown = ("ticks", "messages_sent", "quotes_sent", "fills", "fees_usd", "mode", "latency_ns")
             self._log.info("state", extra={"fields": {name: report[name] for name in shown} | state})
+
+    def _regimes(self, name: str, regime: Mapping[str, Any]) -> None:
+        """Every change of a regime since the last look, with its reason and measure."""
+        new = regime["changes"] - self._changes.get(name, 0)
+        self._changes[name] = regime["changes"]
+        for change in regime["last_changes"][-new:] if new > 0 else ():
+            self._log.log(WARNING, "regime", extra={"fields": {"instrument": name, **change}})
 
     def _changed(self, name: str, value: Any, level: int, state: Mapping[str, Any]) -> None:
         before = self._seen[name]

@@ -320,6 +320,7 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("volatility.min_samples", {"volatility.min_samples": 80}),
     ("min_interval", {"trading_strategy.quote_timing.min_interval": 40.0}),
     ("connection.rate_limit", {"connection.rate_limit": 5}),
+    ("pull_at", {"trading_strategy.signals.pull_at": 2.0}),
     ("aggressive_window", {"trading_strategy.vamp.aggressive_window": 51}),
     ("market.network", {"market.network": "prod", "credentials.account": "A1"}),
     ("credentials.account", {"market.network": "prod", "market.production": True}),

@@ -42,6 +42,15 @@ def core_status(**changes: Any) -> dict[str, Any]:
         "fees_usd": 0.5,
         "funding_usd": 0.0,
         "orders_left": 0,
+        "instruments": {
+            "BTC-PERPETUAL": {
+                "regime": {"now": "widened"},
+                "signals": {
+                    "enabled": True,
+                    "worth": {"momentum": {"weight_bps": 0.3}, "reversal": {"weight_bps": 0.0}},
+                },
+            }
+        },
     }
     return status | changes
 
@@ -81,6 +90,7 @@ def test_the_status_line_holds_what_matters() -> None:
         "ticks 12,345",
         "quotes 200",
         "fills 3",
+        "widened, 1 signals",
         "BTC-PERPETUAL +0.25",
         "PnL +1.25 USD",
         "p50 3.0 us",

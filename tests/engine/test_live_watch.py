@@ -24,6 +24,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "last_error": None,
         "positions": {},
         "latency_ns": {},
+        "instruments": {},
     }
     return base | {"counters": dict.fromkeys(COUNTED, 0)} | changes
 
@@ -41,3 +42,16 @@ def test_only_changes_are_logged() -> None:
     assert kept.lines[4][1] == {"before": 0, "now": 3, "positions": {"BTC-PERPETUAL": 1.0}, "pnl_usd": 0}
     watch.look(report(fills=3, mode="HALTED", halt_reason="drawdown", counters=dict.fromkeys(COUNTED, 1)))
     assert [name for name, _ in kept.lines[5:]] == [*COUNTED, "state"]
+
+
+def test_every_change_of_a_regime_is_a_line_with_its_reason() -> None:
+    kept, log = Kept(), logging.Logger("test")
+    log.addHandler(kept)
+    watch = Watch(log)
+    rows = [{"from": "normal", "to": "widened", "reason": "volatility", "measure": 2.5, "now_ns": k} for k in range(5)]
+    for changes in (0, 2, 2, 5):
+        regime = {"changes": changes, "last_changes": rows[:changes]}
+        watch.look(report(instruments={"BTC-PERPETUAL": {"regime": regime}}))
+    told = [fields for name, fields in kept.lines if name == "regime"]
+    assert [row["now_ns"] for row in told] == [0, 1, 2, 3, 4]
+    assert told[0] == {"instrument": "BTC-PERPETUAL", **rows[0]}

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.core.opinion import CAUSES, NAMES, REASONS, REGIMES
 from engine.sim.world import World
+from kernels import forecast, regime, signals
 from tests.engine.simulated import SECOND_NS, plan, run, world
 
 NAME = "BTC-PERPETUAL"
@@ -104,3 +106,66 @@ def test_on_moves_the_quotes() -> None:
     off = run(world(5), 300)
     assert on["pnl_usd"] != off["pnl_usd"]
     assert on["mode"] == "ACTIVE"
+
+
+def test_the_status_tells_signals_parameters_and_regime() -> None:
+    p = plan()
+    line = run(world(5, signals=replace(p.signals, enabled=True)), 300)["instruments"][NAME]
+    assert json.loads(json.dumps(line, allow_nan=False))
+    for row in line["signals"]["worth"].values():
+        assert -1.0 <= row["low"] <= row["ic"] <= row["high"] <= 1.0
+        assert row["n"] > 30
+        # A weight only where the interval does not hold zero, and the reason says which.
+        assert (row["weight_bps"] == 0.0) or (not row["low"] <= 0.0 <= row["high"] and row["reason"].startswith("used"))
+    assert line["effective"]["half_ask_usd"] > 0.0
+    assert line["regime"]["now"] in REGIMES
+    assert line["signals"]["candles"]["closed"] > 0
+
+
+def test_the_words_are_those_of_the_kernels() -> None:
+    assert REASONS == forecast.REASONS
+    assert (REGIMES, CAUSES) == (regime.NAMES, regime.REASONS)
+    assert (*signals.NAMES, "toxicity") == NAMES
+
+
+def test_too_much_stress_pulls_everything_and_comes_back() -> None:
+    p = plan()
+    low = replace(p.signals, enabled=True, widen_at=1.001, pull_at=1.002, hold_ns=SECOND_NS, calm=1.0)
+    w = world(5, signals=low)
+    status = run(w, 400)
+    told = status["instruments"][NAME]["regime"]
+    ways = {(row["from"], row["to"]) for row in told["last_changes"]}
+    assert any(to == "pulled" for _, to in ways)
+    assert any(start == "pulled" for start, _ in ways)
+    assert status["mode"] == "ACTIVE"
+
+
+def test_one_sided_quotes_leave_out_the_side_that_the_move_hurts() -> None:
+    p = plan()
+    w = world(5, signals=replace(p.signals, enabled=True, one_side_at=0.001, hold_ns=0, z=0.0, cap_bps=0.0))
+    seen = set()
+    for _ in range(60):
+        run(w, 5)
+        r = records(w)
+        state, target, position = r["forecast"], r["target"], r["position"]
+        if w.core.instruments[0].why == "quoting" and position["lots"] == 0:
+            if state["regime"] == regime.BIDS_ONLY:
+                assert target["ask_count"] == 0
+            elif state["regime"] == regime.ASKS_ONLY:
+                assert target["bid_count"] == 0
+        seen.add(int(state["regime"]))
+    assert {regime.BIDS_ONLY, regime.ASKS_ONLY} & seen
+
+
+def test_another_grid_forgets_what_was_counted_on_the_old_one() -> None:
+    w = world(3)
+    run(w, 60)
+    w.core.instruments[0].outlook.forget_grid()
+    r = records(w)
+    assert (r["flow"]["trades"], r["candles"]["count"], r["candles"]["traded_lots"]) == (0, 0, 0)
+    assert (r["flow"]["window"], r["candles"]["threshold_lots"] > 0, r["forecast"]["samples"] > 0) == (50, True, True)
+    run(w, 60)
+    r = records(w)
+    kept = int((r["candles"]["buy_lots"] + r["candles"]["sell_lots"])[: r["candles"]["count"]].sum())
+    opened = r["candles"]["open_buy_lots"] + r["candles"]["open_sell_lots"]
+    assert r["candles"]["traded_lots"] == r["candles"]["evicted_lots"] + kept + opened > 0
