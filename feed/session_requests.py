@@ -44,7 +44,9 @@ class Requests:
     @property
     def deadline_ns(self) -> int:
         """When the first answer is due; ``NEVER_NS`` when none has a deadline of its own."""
-        return min((pending.deadline_ns for pending in self._pending.values()), default=NEVER_NS)
+        if not self._pending:
+            return NEVER_NS
+        return min(pending.deadline_ns for pending in self._pending.values())
 
     @property
     def methods(self) -> set[str]:

@@ -7,6 +7,7 @@ Taken from the protocol description (sections in brackets). Words the venue uses
 import re
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from functools import lru_cache
 
 # -- addresses (section 2) ---------------------------------------------------------------------------------------------
 
@@ -186,6 +187,7 @@ _WHOLE = {SESSION_ORDERS: Kind.ORDERS, ACCOUNT_PORTFOLIO: Kind.PORTFOLIO}
 _CATEGORIES = frozenset(("single", "all", "options", "future_rolls"))
 
 
+@lru_cache(maxsize=1024)
 def parse_channel(name: str) -> Channel:
     """Take a channel name apart. A name of no known form is a channel of kind SLOW whose family is the whole name."""
     if name in _WHOLE:

@@ -226,10 +226,13 @@ cdef class OrderTable:
                 self.close_c(i)
 
     cdef void forget_before_c(self, uint64_t request) noexcept nogil:
-        """Free the slots that no request from this one on was about: its answer has shown that they are gone."""
+        """Free the slots that no request from this one on was about: its answer has shown that they are gone.
+
+        What a refused request leaves as it was is put back to an earlier one, so the one that placed it counts too.
+        """
         cdef int32_t i
         for i in range(SLOTS):
-            if self.slot_[i].state != SLOT_FREE and self.slot_[i].request < request:
+            if self.slot_[i].state != SLOT_FREE and self.slot_[i].request < request and self.slot_[i].placed < request:
                 self.close_c(i)
 
     cdef void doubt_all_c(self) noexcept nogil:

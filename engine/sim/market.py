@@ -85,6 +85,16 @@ class HostileMarket:
         limit = contract.ticks * (1 + FAR if buy else 1 - FAR)
         self._on_floor().insert(name, buy, round(limit), lots, ioc=True)
 
+    def meet(self, price_usd: float) -> Callable[[], None]:
+        """Take everything up to a near price and stand there, so that an order on its way meets it; returns its end."""
+        floor = self._on_floor()
+        for contract in self._contracts:
+            ticks = round(price_usd / contract.instrument.tick_usd)
+            if abs(ticks - contract.ticks) < FAR * contract.ticks:
+                order_id = floor.insert(contract.instrument.name, ticks > contract.ticks, ticks, 1000)
+                return lambda: floor.reduce(order_id, 0)
+        return lambda: None
+
     def sweep(self, rng: Random) -> None:
         """Take everything of one side, ours included."""
         contract = rng.choice(self._contracts)

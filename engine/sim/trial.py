@@ -7,6 +7,7 @@ same options give the same bytes at the same times, which the digest shows.
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from feed.exchange.options import Options as ExchangeOptions
 from feed.frames import ListSink
 from kernels.kept import addresses
 
+PRICE = re.compile(rb'"price":([0-9.]+)')
 KEY_NAME = "K1"
 ACCOUNT = "A1"
 LIVE_WITHIN_NS = 40 * SECOND_NS
@@ -286,10 +288,18 @@ class Trial:
             buy, lots = self._adversary.random() < 0.5, self._adversary.choice((1, 2, 1000))
             for due_ns in (arrival_ns - 1, arrival_ns + 1):
                 self.agenda.at(due_ns, lambda: self._take(listed.name, buy, lots))
+            price = PRICE.search(sent[-1])
+            if price is not None and self._adversary.random() < 0.5:
+                self.agenda.at(arrival_ns - 1, lambda: self._meet(float(price[1])))
 
     def _take(self, name: str, buy: bool, lots: int) -> None:
         self.exchange.advance(self.now_ns)
         self.market.take(name, buy, lots)
+
+    def _meet(self, price_usd: float) -> None:
+        """Let a single order that is about to arrive find its price taken by the other side."""
+        self.exchange.advance(self.now_ns)
+        self.agenda.after(MS, self.market.meet(price_usd))
 
     def _deliver(self, batch: list[bytes]) -> None:
         self.marks["batches" if len(batch) > 1 else "messages"] += 1
