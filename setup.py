@@ -57,6 +57,7 @@ MODULES = [
     "engine.core.step",
     "engine.sim.gate_trial",
     "engine.bench.harness",
+    "engine.bench.sharing",
     "engine.bench.allocations",
     "engine.bench.numbered",
     "engine.bench.peer",

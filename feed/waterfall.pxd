@@ -10,6 +10,7 @@ from kernels.ring cimport RingWriter
 
 cdef enum:
     IN_FLIGHT = 4096          # requests remembered until their answers; a power of two
+    REMEMBERED = 64           # slow reads
     ACKNOWLEDGED = 5          # kinds of requests that are timed
 
 # A read that took long, as the ring shows it. Times in ns; the stages are 0 unless the read was sampled.
@@ -35,7 +36,6 @@ cdef struct Tally:
     bint answered             # this read, by a request
     int32_t every             # of so many reads one is sampled, on average; 0: none
     int32_t until_sample
-    int64_t sampled_ns        # when the last sampled read began
     uint64_t random
     int64_t begin             # of the read, in ticks
     int64_t begin_ns          # of the read, CLOCK_BOOTTIME, as the handler is told
@@ -70,16 +70,17 @@ cdef struct Tally:
 
 cdef class Waterfall(Stamper):
     cdef Tally tally
-    cdef SlowRead read        # the last slow one
+    cdef SlowRead slow_[64]   # REMEMBERED, a ring
+    cdef bint shared
     cdef readonly Ticks clock
     cdef readonly HistogramSet histograms
     cdef readonly ExchangeClock exchange
     cdef RingWriter ring
-    cdef object slow_
     cdef int64_t looked_ns
     cdef int32_t looks
 
     cdef int64_t* counts_of(self, str name) except NULL
     cdef void begin_c(self, int64_t now_ns) noexcept nogil      # the first frame of a read is here
     cdef void written_c(self) noexcept nogil                    # the transport has a request's bytes
-    cdef void end_c(self, int64_t messages) noexcept            # all of the read is done
+    cdef void slow_c(self, int64_t done_ns, int64_t messages, bint sampled) noexcept nogil
+    cdef void end_c(self, int64_t messages) noexcept nogil      # all of the read is done

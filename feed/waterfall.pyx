@@ -5,7 +5,7 @@ What is noted, all of it in ``histograms``, ns:
 - every read: from its first frame until its requests are written (``tick_to_quote``, a value a request) and until all of it
   is done (``tick_done``); ``tick_to_quote_corrected`` adds what a stall hid (coordinated omission): reads of length d where
   one comes every i hide waits of d - i, d - 2i …
-- one read in ``every``, at random, and the next where 10 ms passed without one: its stages up to the last request. They come
+- one read in ``every``, at random, or one each 10 ms where reads are rare: its stages up to the last request. They come
   from one reading of the counter after the other, so they sum to ``stages_total`` exactly; ``stages_check`` is how far
   CLOCK_BOOTTIME, read beside it, disagrees.
 - every request of the quoter's: from its write until the read with its answer (``ack_*``).
@@ -14,8 +14,6 @@ What is noted, all of it in ``histograms``, ns:
 Reads that take long are remembered one by one with what is known of the cause. A kernel's receive stamp is not to be had:
 the event loop reads with read(2), and SO_TIMESTAMPNS comes only with recvmsg(2). Owner thread: the event loop's.
 """
-
-from collections import deque
 
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint64_t
 from libc.stdlib cimport labs
@@ -42,6 +40,7 @@ cdef extern from "sys/resource.h" nogil:
 
 cdef enum:
     SAMPLE_NS = 10000000
+    GAP_NS_MAX = 1000000000
     GROUP_QUOTE = 0
     GROUP_DONE = 1
     GROUP_STAGES = 2
@@ -53,7 +52,6 @@ cdef enum:
 SLOW_NS = 1_000_000
 """Before there is a median: what is slow."""
 SLOW_MEDIANS = 10
-SLOW_READS = 64
 LOOK_NS = 1_000_000_000
 TURN_LOOKS = 30
 ACKS = ("insert", "amend", "cancel", "mass_quote", "clear")
@@ -69,6 +67,8 @@ NOTES_OF_A_RUN = (
 SLOW = np.dtype([(name, "i8") for name in (
     "at_ns", "total_ns", "quote_ns", "gc_ns", "messages", "cold", "switches", "faults", "sampled")] + [("stage_ns", "i8", 9)])
 """A slow read; ``waterfall.pxd`` explains the members."""
+SLOW_READS = REMEMBERED
+"""Slow reads that are kept."""
 
 
 def causes(row) -> list[str]:
@@ -160,6 +160,14 @@ cdef void sample(Tally* tally, int64_t now) noexcept nogil:
     tally.samples += 1
 
 
+cdef void disturbances(int64_t* switches, int64_t* faults) noexcept nogil:
+    """Involuntary context switches and page faults of this thread."""
+    cdef rusage usage
+    getrusage(RUSAGE_THREAD, &usage)
+    switches[0] = usage.ru_nivcsw
+    faults[0] = usage.ru_minflt + usage.ru_majflt
+
+
 cdef class Waterfall(Stamper):
     """Notes one connection after another.
 
@@ -176,7 +184,7 @@ cdef class Waterfall(Stamper):
         self.exchange = ExchangeClock()
         self.histograms = HistogramSet(prefix, "stages", GROUPS, NOTES_OF_A_RUN)
         self.ring = None if prefix is None else RingWriter(prefix, "slow", SLOW_READS, SLOW)
-        self.slow_ = deque(maxlen=SLOW_READS)
+        self.shared = self.ring is not None
         tally.stamps.lap = lap
         tally.stamps.sent = sent
         tally.stamps.answered = answered
@@ -185,7 +193,7 @@ cdef class Waterfall(Stamper):
         tally.counted = self.clock.counted
         tally.ns_per_tick = self.clock.ns_per_tick
         tally.every = every
-        tally.until_sample = every
+        tally.until_sample = 1
         tally.random = 88172645463325252
         tally.slow_ns = SLOW_NS
         tally.exchange = &self.exchange.bounds
@@ -212,10 +220,11 @@ cdef class Waterfall(Stamper):
 
     cdef void begin_c(self, int64_t now_ns) noexcept nogil:
         cdef Tally* tally = &self.tally
-        if tally.interval_ns == 0:
-            tally.interval_ns = now_ns - tally.begin_ns if tally.begin_ns else 0
-        else:
-            tally.interval_ns += (now_ns - tally.begin_ns - tally.interval_ns) // GAP_SHARE
+        cdef int64_t every, gap_ns
+        if tally.begin_ns:
+            # One long silence says little of how often reads come.
+            gap_ns = min(now_ns - tally.begin_ns, <int64_t>GAP_NS_MAX)
+            tally.interval_ns += (gap_ns - tally.interval_ns) // GAP_SHARE if tally.interval_ns else gap_ns
         tally.begin_ns = now_ns
         tally.in_read = True
         tally.answered = False
@@ -224,13 +233,15 @@ cdef class Waterfall(Stamper):
         tally.reads += 1
         tally.stamps.armed = False
         tally.until_sample -= 1
-        if tally.every > 0 and (tally.until_sample <= 0 or now_ns - tally.sampled_ns > SAMPLE_NS):
+        if tally.every > 0 and tally.until_sample <= 0:
+            # Where reads are rare, more of them: one each SAMPLE_NS. By their running mean, not by the gap before this one,
+            # or reads after a stall would be overrepresented.
+            every = max(min(SAMPLE_NS // max(tally.interval_ns, <int64_t>1), <int64_t>tally.every), <int64_t>1)
             # Marsaglia, "Xorshift RNGs" (2003): no beat of the market can hide between two samples.
             tally.random ^= tally.random << 13
             tally.random ^= tally.random >> 7
             tally.random ^= tally.random << 17
-            tally.until_sample = 1 + <int32_t>(tally.random % <uint64_t>(2 * tally.every - 1))
-            tally.sampled_ns = now_ns
+            tally.until_sample = 1 + <int32_t>(tally.random % <uint64_t>(2 * every - 1))
             tally.stamps.armed = True
             memset(tally.spent, 0, sizeof(tally.spent))
             tally.armed_ns = clock_of(CLOCK_BOOTTIME)
@@ -253,7 +264,7 @@ cdef class Waterfall(Stamper):
             count_c(tally.tick_to_quote, ns_of(tally, tally.written - tally.begin))
             shut_c(tally.header, GROUP_QUOTE)
 
-    cdef void end_c(self, int64_t messages) noexcept:
+    cdef void end_c(self, int64_t messages) noexcept nogil:
         cdef Tally* tally = &self.tally
         cdef int64_t now = ticks_c(tally.counted)
         cdef int64_t done_ns = ns_of(tally, now - tally.begin)
@@ -272,14 +283,14 @@ cdef class Waterfall(Stamper):
         if sampled and tally.answered:
             sample(tally, now)
         if done_ns > tally.slow_ns:
-            self._slow(done_ns, messages, sampled)
+            self.slow_c(done_ns, messages, sampled)
 
-    def _slow(self, int64_t done_ns, int64_t messages, bint sampled):
+    cdef void slow_c(self, int64_t done_ns, int64_t messages, bint sampled) noexcept nogil:
         """Remember a read that took long, with what may have been the cause."""
         cdef Tally* tally = &self.tally
-        cdef SlowRead* read = &self.read
+        cdef SlowRead* read = &self.slow_[tally.slow % <int64_t>REMEMBERED]
         cdef int64_t switches, faults
-        switches, faults = self._disturbances()
+        disturbances(&switches, &faults)
         tally.slow += 1
         memset(read, 0, sizeof(SlowRead))
         read.at_ns = tally.begin_ns
@@ -295,21 +306,18 @@ cdef class Waterfall(Stamper):
             stages(tally, tally.spent, read.stage_ns)
         tally.switches_before = switches
         tally.faults_before = faults
-        if self.ring is not None:
+        if self.shared:
             self.ring.push_c(read)
-        self.slow_.append(np.frombuffer((<char*>read)[:sizeof(SlowRead)], SLOW)[0])
-
-    def _disturbances(self) -> tuple[int, int]:
-        """Involuntary context switches and page faults of this thread."""
-        cdef rusage usage
-        getrusage(RUSAGE_THREAD, &usage)
-        return usage.ru_nivcsw, usage.ru_minflt + usage.ru_majflt
 
     # ---- beside the ticks ----
 
     def counts(self) -> None:
         """What is seen counts from now on: the set-up of the connection is over."""
-        self.tally.live = True
+        if not self.tally.live:
+            self.tally.live = True
+            self.tally.begin_ns = 0
+            self.tally.interval_ns = 0
+            self.tally.until_sample = 1
 
     def connecting(self) -> None:
         """A new connection begins: no request of the last one will be answered, and its set-up does not count."""
@@ -339,10 +347,7 @@ cdef class Waterfall(Stamper):
 
         slow_ns: what is slow; 0: ``SLOW_MEDIANS`` times the median of tick to quote.
         """
-        cdef int64_t switches, faults
-        switches, faults = self._disturbances()
-        self.tally.switches_before = switches
-        self.tally.faults_before = faults
+        disturbances(&self.tally.switches_before, &self.tally.faults_before)
         if now_ns - self.looked_ns < LOOK_NS:
             return
         self.looked_ns = now_ns
@@ -367,7 +372,9 @@ cdef class Waterfall(Stamper):
     @property
     def slow(self) -> list:
         """The last slow reads, rows of ``SLOW``, oldest first."""
-        return list(self.slow_)
+        cdef int64_t i, first = max(self.tally.slow - REMEMBERED, <int64_t>0)
+        copies = [(<char*>&self.slow_[i % <int64_t>REMEMBERED])[:sizeof(SlowRead)] for i in range(first, self.tally.slow)]
+        return list(np.frombuffer(b"".join(copies), SLOW))
 
     def close(self) -> None:
         """No more will come: the names in shared memory go."""

@@ -12,10 +12,12 @@ class CountingSink(Sink):
     writes: int
     bytes_out: int
     written_ns: int
+    waterfall: Waterfall | None
 
 class Player:
     count: int
     tap: MessageHandler | None
+    waterfall: Waterfall | None
     def __init__(self, tape: Tape) -> None: ...
     def play(self, core: Core, start: int, stop: int) -> None: ...
     def measure(

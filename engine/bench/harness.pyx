@@ -113,6 +113,9 @@ cdef class CountingSink(Sink):
         self.writes += 1
         self.bytes_out += size
         self.written_ns = monotonic_ns()
+        if self.waterfall is not None:
+            # As the transport does: when the bytes have left.
+            self.waterfall.written_c()
         return 0
 
 
@@ -155,12 +158,19 @@ cdef class Player:
             feed(core, self.others[index])
             return 0
         message = self.load_c(index, &size)
-        return self.give_c(core, message, size, index)
+        return self.give_c(core, message, size, index, monotonic_ns() if self.waterfall is not None else 0)
 
-    cdef int give_c(self, Core core, const char* message, Py_ssize_t size, int32_t index) except -1:
+    cdef int give_c(self, Core core, const char* message, Py_ssize_t size, int32_t index, int64_t begin_ns) except -1:
+        """One read of one message, begun at ``begin_ns``: through the tap and under the waterfall where there are any."""
+        if self.waterfall is not None:
+            self.waterfall.begin_c(begin_ns)
         if self.tap is None:
-            return core.on_message_c(message, size, self.now_ns[index], self.last[index])
-        return self.tap.on_message_c(message, size, self.now_ns[index], self.last[index])
+            core.on_message_c(message, size, self.now_ns[index], self.last[index])
+        else:
+            self.tap.on_message_c(message, size, self.now_ns[index], self.last[index])
+        if self.waterfall is not None:
+            self.waterfall.end_c(1)
+        return 0
 
     def play(self, Core core not None, int32_t start, int32_t stop):
         """Play the inputs from ``start`` up to ``stop``."""
@@ -188,7 +198,7 @@ cdef class Player:
             if self.act[i] == ACT_MESSAGE:
                 message = self.load_c(i, &size)
                 begin = monotonic_ns()
-                self.give_c(core, message, size, i)
+                self.give_c(core, message, size, i, begin)
                 busy[i] = monotonic_ns() - begin
                 ns[i] = sink.written_ns - begin if sink.writes > writes else busy[i]
             else:

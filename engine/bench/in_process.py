@@ -10,7 +10,6 @@ from engine.bench.harness import CountingSink, Player, clock_cost_ns
 from engine.bench.reference import OrjsonNjit, PlainPython, Tick, time_handler
 from engine.bench.tapes import INSTRUMENT, Session, kind_of
 from engine.core.step import Core
-from engine.live.latency import EVERY
 from engine.sim.tape import Act, Tape
 from feed.tap import SLOT_BYTES, Tap, TapSink
 from feed.waterfall import Waterfall
@@ -25,11 +24,14 @@ class InProcess:
     """What ``run`` found.
 
     ``tick``: messages that made a request leave, until it left. ``busy``: the same messages, until the core was done
-    with them. ``unanswered``: by kind, messages that made none leave.
+    with them; both with the waterfall on. ``unstamped`` and ``unstamped_busy``: the same two without it.
+    ``unanswered``: by kind, messages that made none leave.
     """
 
     tick: Rounds = field(default_factory=Rounds)
     busy: Rounds = field(default_factory=Rounds)
+    unstamped: Rounds = field(default_factory=Rounds)
+    unstamped_busy: Rounds = field(default_factory=Rounds)
     unanswered: dict[str, Rounds] = field(default_factory=lambda: {kind: Rounds() for kind in KINDS})
     orjson_njit: Rounds = field(default_factory=Rounds)
     plain: Rounds = field(default_factory=Rounds)
@@ -37,9 +39,9 @@ class InProcess:
 
 
 def live_core(session: Session, player: Player, ring: RingWriter | None = None) -> tuple[Core, CountingSink]:
-    """A core that has played the session up to its first quotes.
+    """A core that has played the session up to its first quotes, with the player's waterfall where it has one.
 
-    ``ring``: everything that comes in and goes out is recorded there and the request's way is noted, as in a live run.
+    ``ring``: everything that comes in and goes out is recorded there, as in a live run.
     """
     core, sink = session.core(), CountingSink()
     player.tap = None
@@ -47,9 +49,12 @@ def live_core(session: Session, player: Player, ring: RingWriter | None = None) 
         core.attach(sink)
     else:
         tap = Tap(core, ring)
-        core.stamp(Waterfall(None, EVERY))
         core.attach(TapSink(tap, sink))
         player.tap = tap
+    if player.waterfall is not None:
+        sink.waterfall = player.waterfall
+        core.stamp(player.waterfall)
+        player.waterfall.counts()
     player.play(core, 0, session.live_at)
     return core, sink
 
@@ -62,10 +67,17 @@ def journal_ring() -> RingWriter:
 def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: None) -> InProcess:
     """Measure ``rounds`` times each, in turn. ``progress``: called after every round."""
     found = InProcess(clock_ns=clock_cost_ns())
-    player = Player(session.tape)
+    player, waterfall = Player(session.tape), Waterfall()
     ticks, kinds = tickers(session), message_kinds(session)
     with journal_ring() as ring:
         for _ in range(rounds):
+            player.waterfall = None
+            core, sink = live_core(session, player, ring)
+            ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))
+            player.measure(core, sink, session.live_at, player.count, ns, sent, busy)
+            found.unstamped.add(ns[(sent > 0) & (ns > 0)])
+            found.unstamped_busy.add(busy[(sent > 0) & (ns > 0)])
+            player.waterfall = waterfall
             core, sink = live_core(session, player, ring)
             ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))
             player.measure(core, sink, session.live_at, player.count, ns, sent, busy)
@@ -85,6 +97,7 @@ def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: No
 def blocks(session: Session, messages: int, progress: Callable[[], None] = lambda: None) -> tuple[int, int]:
     """(blocks allocated and kept, messages) over at least ``messages`` hot messages of live sessions."""
     player = Player(session.tape)
+    player.waterfall = Waterfall()
     total = counted = 0
     with journal_ring() as ring:
         while counted < messages:
@@ -104,6 +117,7 @@ def burst(session: Session, rounds: int) -> float:
         if entry.act is Act.MESSAGE and kind_of(entry.data) in ("book", "ticker", "lwt")
     ]
     player = Player(Tape([*live, *ticks[:-1], ticks[-1]._replace(last=True)]))
+    player.waterfall = Waterfall()
     best_ns = min(
         player.time_messages(live_core(session, player)[0], session.live_at, player.count) for _ in range(rounds)
     )

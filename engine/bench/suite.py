@@ -101,6 +101,7 @@ def _in_process(session: tapes.Session, size: Size, result: Result, progress: Ca
     progress("counting blocks")
     kept, messages = in_process.blocks(session, size.blocks_messages)
     to_orjson, to_plain = ratio(found.tick, found.orjson_njit), ratio(found.tick, found.plain)
+    stamps, done = ratio(found.tick, found.unstamped), ratio(found.busy, found.unstamped_busy)
     p999 = found.tick.typical(99.9)
     per_second = {"burst": in_process.burst(session, size.rounds), "answered": 1e9 / found.busy.best(50.0)}
     reached = to_orjson <= IN_PROCESS_RATIO_MAX and p999 <= IN_PROCESS_P999_NS_MAX and kept == 0
@@ -109,12 +110,18 @@ def _in_process(session: tapes.Session, size: Size, result: Result, progress: Ca
     result.rows += [
         Row("tick to request bytes, in process", found.tick, "orjson+njit+orjson", to_orjson, goal, reached),
         Row("  until the core is done with it", found.busy),
+        Row("  without the waterfall", found.unstamped, "with it", ratio(found.unstamped, found.tick)),
         Row("  orjson + njit + orjson", found.orjson_njit),
         Row("  json + plain Python", found.plain, "orjson+njit+orjson", ratio(found.plain, found.orjson_njit)),
         *(Row(f"  unanswered {kind}", figures) for kind, figures in found.unanswered.items() if figures.rounds),
     ]
     result.report |= {
-        "ratios": {"in_process_vs_orjson_njit": to_orjson, "in_process_vs_plain_python": to_plain},
+        "ratios": {
+            "in_process_vs_orjson_njit": to_orjson,
+            "in_process_vs_plain_python": to_plain,
+            "waterfall": stamps,
+            "waterfall_done": done,
+        },
         "blocks_per_tick": kept / messages,
         "blocks": {"kept": kept, "messages": messages},
         "clock_ns": found.clock_ns,

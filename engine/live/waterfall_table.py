@@ -17,12 +17,12 @@ LABELS: dict[str, str] = {
     "gc": "garbage collection",
     "loop_lag": "event loop late (timer: 1 ms)",
 }
-HEAD = f"{'us':<31}{'n':>9}{'mean':>11}{'p50':>11}{'p99':>11}{'p99.9':>11}{'max':>11}"
+HEAD = f"{'us':<31}{'n':>9}{'mean':>13}{'p50':>13}{'p99':>13}{'p99.9':>13}{'max':>13}"
 
 
 def row(label: str, figures: Mapping[str, int]) -> str:
     """One line; times in us."""
-    times = "".join(f"{figures[name] / 1000:>11,.2f}" for name in ("mean", "p50", "p99", "p999", "max"))
+    times = "".join(f"{figures[name] / 1000:>13,.2f}" for name in ("mean", "p50", "p99", "p999", "max"))
     return f"{label:<31}{figures['n']:>9,}{times}"
 
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from engine.bench import flood, in_process, loopback, machine, sdk, suite, tapes
+from engine.bench import flood, in_process, loopback, machine, sdk, sharing, suite, tapes
 from engine.bench.allocations import allocator_calls
 from engine.bench.figures import Rounds, Row, ratio, table
 from engine.bench.flood_sender import Flood
@@ -23,6 +23,7 @@ from engine.bench.reference import OrjsonNjit, PlainPython, time_handler
 from engine.cli.bench import command
 from engine.sim.tape import Act, Tape
 from feed.frames import FrameRules, ListSink, MessageHandler
+from kernels.ring import RingReader, RingWriter
 
 
 @pytest.fixture(scope="module")
@@ -293,3 +294,14 @@ def test_a_count_beyond_a_percent_is_slower_and_another_build_is_told(monkeypatc
     assert [one.slower for one in instructions.compared({"x": 105.0, "y": 1.0})] == [True, False]
     kept["build"]["compiler"] = "tcc"
     assert "instead of tcc" in str(instructions.another_build())
+
+
+def test_records_handed_over_are_timed_and_those_lost_are_counted() -> None:
+    with RingWriter("quoter.test.sharing", "bench", 64, sharing.RECORD_BYTES) as ring:
+        reader = RingReader(ring.name, sharing.RECORD_BYTES)
+        took = sharing.push(ring, 50, 1_000)
+        handed = sharing.pull(reader, 50, 10**9)
+        assert len(took) == len(handed) == 50 and (took > 0).all() and (handed > 0).all()
+        assert sharing.push(ring, 100_000)[0] < 1_000_000
+        assert 0 < len(sharing.pull(reader, 1_000, 10**7)) <= 64
+        assert reader.lost + 50 + 64 >= 100_000

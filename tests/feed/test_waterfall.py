@@ -71,16 +71,26 @@ def test_only_the_way_to_the_last_request_is_in_the_stages() -> None:
 
 def test_one_read_in_so_many_is_sampled_and_the_rest_only_timed() -> None:
     waterfall = live(every=16)
-    for i in range(4_000):
-        one(waterfall, i, laps=1)
-    assert seen(waterfall)["tick_to_quote"].count == seen(waterfall)["tick_done"].count == 4_000
-    assert 150 < (sampled := seen(waterfall)["stages_total"].count) < 350
-    for i in range(100):
-        one(waterfall, i * 20_000_000 + 10**9, laps=1)
-    assert seen(waterfall)["stages_total"].count == sampled + 100, "where reads are rare, each is sampled"
+    for i in range(8_000):
+        one(waterfall, i * 1_000 + 1, laps=1)
+    assert seen(waterfall)["tick_to_quote"].count == seen(waterfall)["tick_done"].count == 8_000
+    assert 300 < seen(waterfall)["stages_total"].count < 700
     none = live(every=0)
     one(none)
     assert seen(none)["stages_total"].count == 0 and seen(none)["tick_to_quote"].count == 1
+
+
+def test_rare_reads_are_all_sampled_but_not_for_one_silence() -> None:
+    rare = live(every=32)
+    for i in range(600):
+        one(rare, i * 50_000_000 + 1, laps=1)
+    assert seen(rare)["stages_total"].count > 400, "all, once their mean distance is known"
+    often = live(every=32)
+    now_ns = 1
+    for i in range(6_400):
+        now_ns += 60_000_000_000 if i == 3_200 else 1_000
+        one(often, now_ns, laps=1)
+    assert seen(often)["stages_total"].count < 600
 
 
 def test_nothing_counts_before_the_session_is_live_nor_outside_of_a_read() -> None:
