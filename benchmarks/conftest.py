@@ -108,7 +108,7 @@ def race(request: pytest.FixtureRequest, benchmark: Any) -> Race:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     rows = config.stash[ROWS]
-    if config.option.benchmark_disable:
+    if config.option.benchmark_disable and not config.option.benchmark_enable:
         return
     for line in config.stash[LINES]:
         terminalreporter.write_line(line)
