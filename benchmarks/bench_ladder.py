@@ -23,7 +23,7 @@ def repeat_ladder(target: Record, model: Record, n: int) -> int:
     for i in range(n):
         centre = 60_000.25 + (i & 15)
         bid, ask = ladder.best_quotes(centre, 6.5, 6.5, 2, 400, 59_990 + (i & 15), 60_010 + (i & 15), 1)
-        factor = sizing.fade(float(i & 63), 100.0, 1)
+        factor = sizing.size_factor(float(i & 63), 100.0, 1, 1.0)
         total += ladder.write_bids(target, model, bid, factor, 150) + bid
         total += ladder.write_asks(target, model, ask, 1.0, 150) + ask
     return total
@@ -42,7 +42,7 @@ def python_ladder(n: int) -> int:
         centre = Fraction(240_001, 4) + (i & 15)
         best_bid, best_ask = 59_990 + (i & 15), 60_010 + (i & 15)
         bid, ask = quoting.best(centre - half, centre + half, 2, 400, best_bid, best_ask, True)
-        factor = quoting.fade(Fraction(i & 63), Fraction(100))
+        factor = quoting.factor(Fraction(i & 63), Fraction(100))
         for best, faded in ((bid, factor), (ask, Fraction(1))):
             total += best + sum(lots > 0 for lots in quoting.sizes([WANTED_LOTS] * LEVELS, faded, 150, 1))
     return total

@@ -104,7 +104,27 @@ class Avellaneda(Section):
         None, "ticks", "distance between levels; without it level_spacing_bps", ge=1, le=1e6
     )
     level_spacing_bps: Finite = key(2.0, "bps", "distance between levels", gt=0, le=500)
-    position_fade_time: Finite = key(3600.0, "s", "time over which an old position is worked off", gt=0, le=1e6)
+    position_fade_time: Finite = key(
+        3600.0,
+        "s",
+        "a position that never was flat for so long is not added to; until then its limit falls in a straight line",
+        gt=0,
+        le=1e6,
+    )
+    position_fade_halves: Finite = key(
+        1.0,
+        "multiplier",
+        "half-spreads by which the side that adds to a position stands further out, at the limit; in proportion before",
+        ge=0,
+        le=100,
+    )
+    size_volatility: Finite = key(
+        2.0,
+        "fraction/year",
+        "volatility up to which sizes are full; above it they shrink in inverse proportion",
+        gt=0,
+        le=50,
+    )
 
 
 class Execution(Section):
@@ -281,7 +301,6 @@ class Config(Section):
 
 
 NOT_YET_USED: tuple[str, ...] = (
-    "trading_strategy.avellaneda.position_fade_time",
     "trading_strategy.execution.price_decimals",
     "trading_strategy.execution.size_decimals",
     "trading_strategy.volume_candle.fetch_interval_seconds",

@@ -7,10 +7,10 @@ three records.
 
 import math
 
-from kernels.kernel import Record, i4, kernel, market_record, model_record, pair, target_record
+from kernels.kernel import Record, f8, i4, kernel, market_record, model_record, pair, target_record
 from kernels.ladder import TICKS_MAX, best_quotes, write_asks, write_bids
 from kernels.resolve import LEVELS_MAX
-from kernels.sizing import fade
+from kernels.sizing import calm, edge_share, exposure_share, room, size_factor
 
 OK = 0  # a ladder; capacity or the position may have left a side, or both, empty
 NO_FAIR_PRICE = 1  # not a positive number
@@ -84,12 +84,21 @@ def empty(target: Record, code: int) -> int:
     return code
 
 
+@kernel(f8(model_record, f8, f8, f8))
+def outer_half(model: Record, half: float, toxic_usd: float, share: float) -> float:
+    """The half-spread of one side in USD: wider by what its fills cost, and by fade_halves times the share of the
+    position's limit that it has used up; at most the ceiling.
+    """
+    away: float = half + max(toxic_usd, 0.0) + model.fade_halves * half * share
+    return min(away, float(model.half_max_usd))
+
+
 @kernel(i4(market_record, model_record, target_record))
 def quote(market: Record, model: Record, target: Record) -> int:
     """Write the target ladder; returns OK, or a reason code with an empty target.
 
     half = max(min(model's half, touch_multiple times the half-spread of the others' best quotes), volatility_multiple
-    sigma sqrt(1 s), floor), wider on each side by what its fills cost, and at most the ceiling. Alpha moves both quotes
+    sigma sqrt(1 s), floor), wider on each side (``outer_half``) and at most the ceiling. Alpha moves both quotes
     (Cartea and Wang 2020, first order), within alpha_halves of the half. Then kernels.ladder.best_quotes, and sizes
     faded and cut to capacity by kernels.sizing.
     """
@@ -104,10 +113,12 @@ def quote(market: Record, model: Record, target: Record) -> int:
     half = min(half, model.half_max_usd)
     if market.widen > 1.0:
         half = min(half * market.widen, model.half_max_usd)
-    limit = model.alpha_halves * half
-    skew -= min(max(market.alpha_usd, -limit), limit)
-    half_bid = min(half + max(market.toxic_bid_usd, 0.0), model.half_max_usd)
-    half_ask = min(half + max(market.toxic_ask_usd, 0.0), model.half_max_usd)
+    most = model.alpha_halves * half
+    skew -= min(max(market.alpha_usd, -most), most)
+    position = market.position_lots * model.lot_contracts
+    limit = room(model.max_position, market.position_age_s, model.fade_time_s)
+    half_bid = outer_half(model, half, market.toxic_bid_usd, exposure_share(position, limit, 1))
+    half_ask = outer_half(model, half, market.toxic_ask_usd, exposure_share(position, limit, -1))
     reservation = market.fair_usd - skew
     if not (-math.inf < reservation < math.inf and half_bid < math.inf and half_ask < math.inf):
         return empty(target, NOT_FINITE)
@@ -130,8 +141,10 @@ def quote(market: Record, model: Record, target: Record) -> int:
     target.half_bid_usd = half_bid
     target.half_ask_usd = half_ask
     target.skew_usd = skew
-    position = market.position_lots * model.lot_contracts
-    size = market.size_factor if 0.0 < market.size_factor < 1.0 else 1.0
-    write_bids(target, model, bid, size * fade(position, model.max_position, 1), market.buy_capacity_lots)
-    write_asks(target, model, ask, size * fade(position, model.max_position, -1), market.sell_capacity_lots)
+    regime = market.size_factor if 0.0 < market.size_factor < 1.0 else 1.0
+    full = regime * calm(market.sigma_usd, model.calm_sigma_usd)
+    full_bid = full * edge_share(half, market.toxic_bid_usd)
+    full_ask = full * edge_share(half, market.toxic_ask_usd)
+    write_bids(target, model, bid, size_factor(position, limit, 1, full_bid), market.buy_capacity_lots)
+    write_asks(target, model, ask, size_factor(position, limit, -1, full_ask), market.sell_capacity_lots)
     return OK

@@ -48,6 +48,9 @@ cdef struct Settings:
     double volatility_multiple   # half-spread floor as a multiple of sigma * sqrt(1 s)
     double touch_multiple     # half-spread ceiling as a multiple of that of the others' best quotes; NaN: none
     double alpha_halves       # most that alpha moves the quotes, in half-spreads; NaN: no such cap
+    double fade_time_s        # room for a position shrinks to nothing over it; NaN: never
+    double fade_halves        # how much further out the adding side stands at the position limit, in half-spreads
+    double calm_rate          # relative volatility per square root of a second up to which sizes are full; NaN: any
     double size_multipliers[10]
     int64_t levels
     int64_t min_lots          # the venue's minimum order
@@ -75,6 +78,9 @@ cdef struct Model:
     double touch_multiple     # inf: none
     double alpha_halves
     double max_position
+    double fade_time_s        # inf: never
+    double fade_halves
+    double calm_sigma_usd     # inf: any volatility
     int64_t spacing_ticks
     int64_t min_spread_ticks
     int64_t max_spread_ticks
@@ -96,6 +102,7 @@ cdef struct Market:
     double fair_usd           # the price quoted around
     double sigma_usd          # USD per square root of a second
     double drift_usd_s
+    double position_age_s     # since the position was last flat or on the other side
     double mark_usd
     double index_usd
     double funding_rate       # fraction of index per 8 h, positive: long pays

@@ -99,6 +99,9 @@ def _resolve_risk(settings: Record, price_usd: float, model: Record) -> int:
     model.volatility_multiple = given(settings.volatility_multiple, 0.0)
     model.touch_multiple = given(settings.touch_multiple, math.inf)
     model.alpha_halves = max(given(settings.alpha_halves, math.inf), 0.0)
+    model.fade_time_s = given(settings.fade_time_s, math.inf)
+    model.fade_halves = max(given(settings.fade_halves, 0.0), 0.0)
+    model.calm_sigma_usd = given(settings.calm_rate, math.inf) * price_usd
     total = model.liquidity_usd + model.skew_per_sigma + model.inventory_weight + model.inventory_target
     return OK if -math.inf < total + model.volatility_multiple < math.inf else NOT_FINITE
 

@@ -225,7 +225,7 @@ def ladder_faults(cases: int, seed: int) -> int:
         if free and ask - bid > most:
             faults += 1
         capacity = int(100 * uniform(seed, draw + 6))
-        factor = sizing.fade(uniform(seed, draw + 7), 1.0, 1)
+        factor = sizing.size_factor(uniform(seed, draw + 7), 1.0, 1, 1.0)
         lots = sizing.level_lots(50, factor, capacity, 3)
         if lots > min(capacity, 50) or 0 < lots < 3 or lots > sizing.level_lots(50, factor, capacity + 1, 3):
             faults += 1

@@ -1,6 +1,8 @@
-"""How many lots each level of a ladder gets, from what it wants, how far the position is, and what capacity is left.
+"""How many lots each level of a ladder gets, from what it wants, how far the position is and how old, how
+wild the market is, and what capacity is left.
 
-Every function is monotone: more capacity or less exposure never makes an order smaller. Sizes are whole lots, rounded
+Every function is monotone: more capacity, less exposure or less volatility never makes an order of the adding side
+smaller. Sizes are whole lots, rounded
 down. Called per level by the quote kernel.
 """
 
@@ -9,20 +11,60 @@ import math
 from kernels.kernel import f8, i8, kernel
 
 
-@kernel(f8(f8, f8, i8))
-def fade(position_contracts: float, max_position: float, side: int) -> float:
-    """Factor in [0, 1] on the sizes of one side (+1 buys, -1 sells).
+@kernel(f8(f8, f8, f8))
+def room(max_position: float, age_s: float, fade_time_s: float) -> float:
+    """The limit, in contracts, that a position of this age is faded against.
 
-    1 on the side that brings the position towards zero; on the side that adds to it, the part of ``max_position``
-    (contracts) still free, so that it falls in a straight line to nothing at the limit. Symmetric: fade(q, m, side) =
-    fade(-q, m, -side).
+    Falls in a straight line from ``max_position`` to nothing over ``fade_time_s``: what was held that long without
+    ever being flat is only reduced. Ages and times that are not positive numbers: the whole, and none.
+    """
+    if not age_s > 0.0:
+        return max_position
+    if not age_s < fade_time_s:
+        return 0.0
+    return max_position * (1.0 - age_s / fade_time_s)
+
+
+@kernel(f8(f8, f8, i8))
+def exposure_share(position_contracts: float, limit: float, side: int) -> float:
+    """Share in [0, 1] of the limit (contracts) that a side (+1 buys, -1 sells) has used up: 0 where it reduces.
+
+    Symmetric: exposure_share(q, m, side) = exposure_share(-q, m, -side).
     """
     exposure = position_contracts * side
     if not exposure > 0.0:
-        return 1.0
-    if not exposure < max_position:
         return 0.0
-    return 1.0 - exposure / max_position
+    if not exposure < limit:
+        return 1.0
+    return exposure / limit
+
+
+@kernel(f8(f8, f8))
+def calm(sigma: float, calm_sigma: float) -> float:
+    """Factor in (0, 1] on sizes: 1 up to ``calm_sigma``, beyond it inverse to sigma, so that a fill's risk stays."""
+    return 1.0 if sigma <= calm_sigma else calm_sigma / sigma
+
+
+@kernel(f8(f8, f8))
+def edge_share(half: float, cost: float) -> float:
+    """Factor in (0, 1] on sizes for a side whose fills cost so much beyond the model: half/(half + cost).
+
+    Both in the same unit; a cost that is not positive takes nothing away.
+    """
+    return half / (half + cost) if cost > 0.0 else 1.0
+
+
+@kernel(f8(f8, f8, i8, f8))
+def size_factor(position_contracts: float, limit: float, side: int, full: float) -> float:
+    """Factor in [0, 1] on the sizes of one side.
+
+    ``full`` when flat. On the side that adds to the position it falls in a straight line to nothing at the limit; on
+    the other it rises in one to 1, because getting rid of a large position is what a wild market calls for. Continuous
+    and monotone in the position; symmetric: size_factor(q, m, side, f) = size_factor(-q, m, -side, f).
+    """
+    adds = exposure_share(position_contracts, limit, side)
+    reduces = exposure_share(position_contracts, limit, -side)
+    return full * (1.0 - adds) + (1.0 - full) * reduces
 
 
 @kernel(i8(i8, f8, i8, i8))

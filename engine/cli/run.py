@@ -145,4 +145,6 @@ def _local_only(options: dict[str, Any], network: str) -> list[Problem]:
 
 def _exchange_arguments(options: dict[str, Any]) -> tuple[str, ...]:
     given = ((name, options[name]) for name in LOCAL_ONLY)
-    return tuple(part for name, value in given if value is not None for part in (f"--{name}", str(value)))
+    parts = tuple(part for name, value in given if value is not None for part in (f"--{name}", str(value)))
+    # A recording that ends would leave a quoter that started slowly, or runs for longer, without a market.
+    return (*parts, "--loop") if options["market"] is not None else parts

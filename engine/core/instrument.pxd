@@ -94,6 +94,8 @@ cdef class Instrument:
     cdef int64_t own_lots_[64]
     cdef int64_t pulls_[16]
     cdef int64_t max_abs_lots
+    cdef int32_t held_side                 # sign of the position when last looked at
+    cdef int64_t held_since_ns             # when it became that
 
     cdef inline bint reducible_c(self) noexcept nogil:
         """Whether an order can reduce the position: below the venue's minimum none can."""

@@ -254,6 +254,11 @@ cdef class Instrument:
                 market.ask_ticks = ticks
                 market.ask_lots = lots
         market.position_lots = self.position.lots
+        side = (self.position.lots > 0) - (self.position.lots < 0)
+        if side != self.held_side:
+            self.held_side = side
+            self.held_since_ns = now_ns
+        market.position_age_s = 1e-9 * (now_ns - self.held_since_ns) if side != 0 else 0.0
         market.mark_usd = self.mark_usd
         market.index_usd = self.index_usd
         if market.bid_lots == 0 or market.ask_lots == 0:

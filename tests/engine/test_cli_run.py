@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from feed.exchange.recording import base_of
 from tests.shared import DATA
 
 ROOT = Path(__file__).resolve().parents[2]
+STARTED: list["subprocess.Popen[str]"] = []
 SPEEDS = {
     "binance_spot_nexousdt_20240723-24": (400, 5, 3),
     "binance_usdm_btcusdt_20230404-05": (60, 8, 3),
@@ -30,9 +32,22 @@ SPEEDS = {
 
 def quoter(*arguments: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "engine.cli.main", "run", *arguments]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
     )
+    STARTED.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """A test that fails half way leaves no quoter behind; the exchanges end with them."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 def finished(process: "subprocess.Popen[str]", timeout: float = 60.0) -> tuple[int, str, str]:
@@ -94,9 +109,7 @@ def test_a_timed_run_reports_and_leaves_nothing(mode: str) -> None:
 def test_ctrl_c_ends_with_a_summary_and_no_order_left(tmp_path: Path) -> None:
     log = tmp_path / "quoter.log"
     process = quoter("--log", str(log), "--seed", "5")
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert "quotes" in line
+    status_line(process)
     process.send_signal(signal.SIGINT)
     status, out, err = finished(process)
     assert status == 0, err
@@ -110,12 +123,18 @@ def test_ctrl_c_ends_with_a_summary_and_no_order_left(tmp_path: Path) -> None:
     assert "PRIVATE" not in log.read_text()
 
 
+def status_line(process: "subprocess.Popen[str]") -> str:
+    """The next status line of a run; the first start of a build says before it that it compiles."""
+    assert process.stderr is not None
+    while "quotes" not in (line := process.stderr.readline()):
+        assert "compiling" in line
+    return line
+
+
 def child_of(process: "subprocess.Popen[str]") -> int:
     """The local exchange of a run that quotes, by its status line."""
-    assert process.stderr is not None
-    while "quotes 0 " in (line := process.stderr.readline()):
+    while "quotes 0 " in status_line(process):
         continue
-    assert "quotes" in line
     (child,) = (pid for pid in children_of(process.pid) if b"exchange" in Path(f"/proc/{pid}/cmdline").read_bytes())
     return child
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ from kernels import compiled, kept, proof
 from kernels.kept import NotKept
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("NUMBA_BOUNDSCHECK")), reason="kernels that check their bounds can raise, and are not kept"
+)
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,7 @@ def test_distances_are_the_papers(horizon: float, lots: int, sigma: float, drift
     st.integers(1, 8),
     st.sampled_from([1.0, 20.0, math.inf]),
     st.sampled_from([0.3, 2.0, math.inf]),
+    st.sampled_from([0.0, 150.0, 700.0]),
 )
 def test_against_the_slow_twin(
     fair: float,
@@ -90,6 +91,7 @@ def test_against_the_slow_twin(
     width: int,
     horizon: float,
     touch: float,
+    age: float,
 ) -> None:
     skew = abs(lots * 0.001 - aim) * 0.1 * sigma**2 * horizon * weight
     assume(math.isinf(horizon) or skew < 0.9 * fair)  # beyond it there is no price left to quote around
@@ -99,6 +101,9 @@ def test_against_the_slow_twin(
         horizon_s=horizon,
         volatility_multiple=0.5,
         touch_multiple=touch,
+        fade_time_s=600.0,
+        fade_halves=2.0,
+        calm_rate=2e-4,
         min_size=0.05,
     )
     best_bid = round(fair / 0.5) + shift
@@ -114,6 +119,7 @@ def test_against_the_slow_twin(
             bid_lots=5,
             ask_ticks=best_ask,
             ask_lots=5,
+            position_age_s=age,
         ),
         model,
     )
@@ -123,15 +129,17 @@ def test_against_the_slow_twin(
     half = min(math.log(1 + 0.1 * size / 1.5) / (0.1 * size) + size * unit / 2, touch * 0.25 * width)
     half = min(max(half, 0.5 * sigma, 0.75), 5.0)
     centre = fair - weight * (lots * 0.001 - aim) * unit
-    low, high = Fraction(centre - half) * 2, Fraction(centre + half) * 2
-    for edge in (low, high, (low + high) / 2, (low - math.floor(low)) - (math.ceil(high) - high)):
+    q, limit = Fraction(lots, 1000), quoting.room(Fraction(20), Fraction(age), Fraction(600))
+    half_bid, half_ask = (min(half + 2 * half * float(quoting.share(side * q, limit)), 5.0) for side in (1, -1))
+    low, high = Fraction(centre - half_bid) * 2, Fraction(centre + half_ask) * 2
+    for edge in (low, high, (low + high) / 2, 2 * Fraction(centre), (low - math.floor(low)) - (math.ceil(high) - high)):
         assume(abs(edge - round(edge)) > 1e-5)
-    bid, ask = quoting.best(low, high, 3, 20, best_bid, best_ask, True)
-    q, limit = Fraction(lots, 1000), Fraction(20)
+    bid, ask = quoting.best(low, high, 3, 20, best_bid, best_ask, True, 2 * Fraction(centre))
+    full = min(Fraction(1), Fraction(2e-4 * 60_000.0) / Fraction(sigma))
     wanted = [300, 390, 540, 660, 840]
     expected = []
     for sign, best, capacity in ((-1, bid, buy), (1, ask, sell)):
-        lots_by_level = quoting.sizes(wanted, quoting.fade(-sign * q, limit), capacity, 50)
+        lots_by_level = quoting.sizes(wanted, quoting.factor(-sign * q, limit, full), capacity, 50)
         expected.append([(best + sign * 8 * i, n) for i, n in enumerate(lots_by_level) if n])
     found = sides(target)
     assert [[p for p, _ in side] for side in found] == [[p for p, _ in side] for side in expected]
@@ -151,7 +159,7 @@ def test_against_the_slow_twin(
 def test_mirrored_input_gives_mirrored_quotes(
     lots: int, sigma: float, offset: int, drift: float, buy: int, sell: int
 ) -> None:
-    model = resolved(horizon_s=5.0, max_spread_ticks=21)
+    model = resolved(horizon_s=5.0, max_spread_ticks=21, fade_time_s=600.0, fade_halves=1.5, calm_rate=2e-4)
     axis = 2 * 120_000
     book = {"bid_ticks": 119_998, "bid_lots": 3, "ask_ticks": 120_001, "ask_lots": 4}
     mirrored_book = {"bid_ticks": axis - 120_001, "bid_lots": 4, "ask_ticks": axis - 119_998, "ask_lots": 3}
@@ -177,7 +185,7 @@ def test_mirrored_input_gives_mirrored_quotes(
 @pytest.mark.parametrize("c", [0.01, 10.0])
 @given(positions, sigmas, st.sampled_from([5.0, math.inf]))
 def test_prices_scale(c: float, lots: int, sigma: float, horizon: float) -> None:
-    ask = {"horizon_s": horizon, "intensity": 0.9, "touch_multiple": 0.4}
+    ask = {"horizon_s": horizon, "intensity": 0.9, "touch_multiple": 0.4, "fade_halves": 1.0, "calm_rate": 1e-4}
     book = {"bid_ticks": 119_990, "bid_lots": 1, "ask_ticks": 120_010, "ask_lots": 1}
     one = quoted(market(60_000.0, sigma, lots, **book), resolved(**ask))
     other = quoted(
@@ -234,6 +242,56 @@ def test_the_side_that_adds_fades_to_nothing_and_the_other_does_not() -> None:
     assert totals == sorted(totals, reverse=True)
     assert (totals[0], totals[-1]) == (2730, 0)
     assert max(a - b for a, b in itertools.pairwise(totals)) <= 13
+
+
+def test_the_side_that_adds_stands_further_out_in_proportion_and_the_other_where_it_stood() -> None:
+    plain, faded = resolved(max_spread_ticks=math.nan), resolved(max_spread_ticks=math.nan, fade_halves=1.5)
+    half = quoted(market(), plain)["half_bid_usd"]
+    out = []
+    for lots in range(-1000, 25_001, 50):
+        target, same = quoted(market(lots=lots), faded), quoted(market(lots=lots), plain)
+        assert target["reservation_usd"] == same["reservation_usd"]
+        out.append(float(target["half_bid_usd"]))
+        if lots >= 0:
+            assert target["half_ask_usd"] == half
+    assert out == sorted(out)
+    assert (out[0], out[20]) == (half, half)
+    assert out[-1] == out[420] == pytest.approx(2.5 * half)  # at the limit of 20 contracts, and beyond
+    assert max(b - a for a, b in itertools.pairwise(out)) <= 1.5 * half * 0.0026
+    assert quoted(market(lots=20_000), resolved(fade_halves=100.0))["half_bid_usd"] == 5.0  # the ceiling holds
+
+
+def test_an_old_position_is_only_reduced() -> None:
+    model = resolved(fade_time_s=3600.0)
+    bids = [
+        sum(n for _, n in sides(quoted(market(lots=2000, position_age_s=age), model))[0]) for age in range(0, 4000, 20)
+    ]
+    assert bids == sorted(bids, reverse=True)
+    assert bids[0] == sum(n for _, n in sides(quoted(market(lots=2000), model))[0]) > 0
+    assert bids[162] == bids[-1] == 0  # at nine tenths of the time 2 contracts are all that may be held
+    assert max(a - b for a, b in itertools.pairwise(bids)) < 160
+    old = quoted(market(lots=2000, position_age_s=1e6), model)
+    assert sides(old)[1] == sides(quoted(market(lots=2000), model))[1]
+    assert sides(quoted(market(position_age_s=1e6), model)) == sides(quoted(market(), model))
+
+
+def test_sizes_shrink_in_wild_and_toxic_markets_but_not_those_that_reduce_a_full_position() -> None:
+    model = resolved(calm_rate=1e-4)  # 6 USD
+
+    def totals(lots: int = 0, **values: float) -> tuple[int, int]:
+        bids, asks = sides(quoted(market(lots=lots, **values), model))
+        return sum(n for _, n in bids), sum(n for _, n in asks)
+
+    assert totals(sigma=6.0) == (2730, 2730)
+    assert totals(sigma=12.0) == (1365, 1365)
+    wilder = [totals(sigma=0.5 * n)[0] for n in range(1, 100)]
+    assert wilder == sorted(wilder, reverse=True)
+    assert totals(20_000, sigma=12.0) == (0, 2730)
+    half = float(quoted(market(sigma=6.0), model)["half_bid_usd"])
+    bids, asks = totals(sigma=6.0, toxic_bid_usd=half)
+    assert (bids, asks) == (1365, 2730)
+    poisoned = [totals(toxic_ask_usd=0.1 * n)[1] for n in range(50)]
+    assert poisoned == sorted(poisoned, reverse=True)
 
 
 def test_long_positions_lower_both_quotes_once() -> None:

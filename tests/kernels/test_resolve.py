@@ -60,6 +60,8 @@ def test_reference_settings() -> None:
     assert model["level_lots"].tolist() == [300, 390, 540, 660, 840, 0, 0, 0, 0, 0]
     assert (model["inventory_weight"], model["inventory_target"], model["volatility_multiple"]) == (1.0, 0.0, 0.0)
     assert math.isinf(model["touch_multiple"])
+    assert (model["fade_time_s"], model["fade_halves"], model["calm_sigma_usd"]) == (math.inf, 0.0, math.inf)
+    assert resolved(calm_rate=1e-4)["calm_sigma_usd"] == pytest.approx(6.0)
     assert (model["levels"], model["min_lots"], model["post_only"]) == (5, 1, 1)
     assert model["resolved_at_usd"] == 60_000.0
 
@@ -239,6 +241,10 @@ CHANGES = {
     "level_spacing_ticks": 4,
     "volatility_multiple": 2.0,
     "touch_multiple": 3.0,
+    "alpha_halves": 1.0,
+    "fade_time_s": 60.0,
+    "fade_halves": 1.0,
+    "calm_rate": 1e-4,
     "levels": 3,
     "min_lots": 50,
     "post_only": 0,

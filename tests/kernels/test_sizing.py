@@ -49,31 +49,71 @@ def test_a_larger_factor_never_shrinks_without_a_capacity(
     assert all(a <= b for a, b in zip(here, there, strict=True))
 
 
-@given(st.floats(-100, 100), st.floats(0.1, 50))
-def test_fade(position: float, limit: float) -> None:
-    buys, sells = sizing.fade(position, limit, 1), sizing.fade(position, limit, -1)
-    assert 0.0 <= buys <= 1.0
-    assert max(buys, sells) == 1.0
-    assert sells == sizing.fade(-position, limit, 1)
-    assert buys == pytest.approx(float(quoting.fade(Fraction(position), Fraction(limit))), abs=1e-12)
+positions = st.floats(-100, 100)
+limits = st.floats(0.1, 50)
+fulls = st.floats(0.01, 1.0)
+
+
+@given(positions, limits, fulls)
+def test_the_factor_of_a_side(position: float, limit: float, full: float) -> None:
+    buys, sells = (sizing.size_factor(position, limit, side, full) for side in (1, -1))
+    assert 0.0 <= min(buys, sells) <= full <= max(buys, sells) <= 1.0 + 1e-15
+    assert sells == sizing.size_factor(-position, limit, 1, full)
+    exact = quoting.factor(Fraction(position), Fraction(limit), Fraction(full))
+    assert buys == pytest.approx(float(exact), abs=1e-12)
     if position >= limit:
-        assert buys == 0.0
+        assert (buys, sells) == (0.0, 1.0)
 
 
-def test_fade_has_no_cliff() -> None:
-    factors = [sizing.fade(n / 1000, 10.0, 1) for n in range(-1000, 11_000)]
+@given(positions, st.floats(0, 10), limits, fulls)
+def test_more_exposure_or_a_smaller_limit_never_gives_the_adding_side_more(
+    position: float, more: float, limit: float, full: float
+) -> None:
+    here = sizing.size_factor(position, limit, 1, full)
+    assert sizing.size_factor(position + more, limit, 1, full) <= here + 1e-12
+    if position > 0:
+        assert sizing.size_factor(position, limit * 0.9, 1, full) <= here
+        assert sizing.exposure_share(position, limit * 0.9, 1) >= sizing.exposure_share(position, limit, 1)
+
+
+@pytest.mark.parametrize("full", [1.0, 0.25])
+def test_sizes_have_no_cliff(full: float) -> None:
+    factors = [sizing.size_factor(n / 1000, 10.0, 1, full) for n in range(-11_000, 11_000)]
     assert factors == sorted(factors, reverse=True)
     assert max(a - b for a, b in itertools.pairwise(factors)) < 1.01e-4
+    assert (factors[0], factors[11_000], factors[-1]) == (1.0, full, 0.0)
+
+
+@given(limits, st.floats(-10, 5000), st.floats(1, 4000))
+def test_the_room_of_an_old_position(limit: float, age: float, over: float) -> None:
+    found = sizing.room(limit, age, over)
+    assert found == pytest.approx(float(quoting.room(Fraction(limit), Fraction(age), Fraction(over))), abs=1e-9)
+    assert sizing.room(limit, age + 1.0, over) <= found <= limit
+
+
+def test_an_age_that_is_none_takes_nothing_and_a_time_that_is_none_everything() -> None:
+    assert sizing.room(5.0, math.nan, 10.0) == sizing.room(5.0, 1e9, math.inf) == 5.0
+    assert sizing.room(5.0, 1.0, math.nan) == sizing.room(5.0, 10.0, 10.0) == 0.0
+    assert sizing.exposure_share(0.1, 0.0, 1) == 1.0
+    assert sizing.exposure_share(0.1, 0.0, -1) == sizing.exposure_share(0.0, 0.0, 1) == 0.0
+
+
+@given(st.floats(0.01, 100), st.floats(0.01, 100), st.floats(0, 10))
+def test_wilder_markets_never_get_more(sigma: float, limit: float, more: float) -> None:
+    here = sizing.calm(sigma, limit)
+    assert 0.0 < sizing.calm(sigma + more, limit) <= here <= 1.0
+    assert here * sigma <= limit * (1 + 1e-12) or here == 1.0
+    assert sizing.calm(sigma, math.inf) == 1.0
 
 
 def test_a_whole_factor_and_a_whole_capacity_take_nothing_away() -> None:
     assert sizing.level_lots(300, 1.0, 300, 300) == 300
     assert sizing.level_lots(300, 0.5, 300, 150) == 150
-    assert sizing.fade(0.0, 10.0, 1) == sizing.fade(-0.0, 10.0, -1) == 1.0
+    assert sizing.size_factor(0.0, 10.0, 1, 1.0) == sizing.size_factor(-0.0, 10.0, -1, 1.0) == 1.0
 
 
 def test_nothing_for_a_factor_that_is_none() -> None:
     for factor in (math.nan, -0.5, 1.5, math.inf, 0.0):
         assert sizing.level_lots(100, factor, 100, 1) == 0
-    assert sizing.fade(math.nan, 10.0, 1) == 1.0  # no exposure known on this side; capacity still binds
-    assert sizing.fade(1.0, math.nan, 1) == 0.0
+    assert sizing.size_factor(math.nan, 10.0, 1, 1.0) == 1.0  # no exposure known on this side; capacity still binds
+    assert sizing.size_factor(1.0, math.nan, 1, 1.0) == 0.0

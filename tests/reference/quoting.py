@@ -11,10 +11,21 @@ class Ladder(NamedTuple):
 
 
 def best(
-    bid: Fraction, ask: Fraction, least: int, most: int, best_bid: int | None, best_ask: int | None, post_only: bool
+    bid: Fraction,
+    ask: Fraction,
+    least: int,
+    most: int,
+    best_bid: int | None,
+    best_ask: int | None,
+    post_only: bool,
+    reservation: Fraction | None = None,
 ) -> tuple[int, int]:
-    """Innermost prices in ticks from wanted ones: maximum, minimum, rounding outwards, passive clamp, maximum again."""
-    middle = reservation = (bid + ask) / 2
+    """Innermost prices in ticks from wanted ones: maximum, minimum, rounding outwards, passive clamp, maximum again.
+
+    The reservation price is their middle unless given.
+    """
+    middle = (bid + ask) / 2
+    reservation = middle if reservation is None else reservation
     width = max(min(ask - bid, Fraction(most)), Fraction(least))
     bid, ask = middle - width / 2, middle + width / 2
     low, high = math.floor(bid), math.ceil(ask)
@@ -46,6 +57,19 @@ def sizes(wanted: list[int], factor: Fraction, capacity: int, least: int) -> lis
     return out
 
 
-def fade(position: Fraction, limit: Fraction) -> Fraction:
-    """Factor for the side that would add to ``position`` (signed towards that side)."""
-    return Fraction(1) if position <= 0 else max(Fraction(0), 1 - position / limit)
+def room(limit: Fraction, age: Fraction, over: Fraction) -> Fraction:
+    """What a position of this age is faded against."""
+    return limit * max(Fraction(0), 1 - max(age, Fraction(0)) / over)
+
+
+def share(position: Fraction, limit: Fraction) -> Fraction:
+    """Share of the limit used up by ``position`` (signed towards the side in question)."""
+    if position <= 0:
+        return Fraction(0)
+    return min(Fraction(1), position / limit) if limit > 0 else Fraction(1)
+
+
+def factor(position: Fraction, limit: Fraction, full: Fraction = Fraction(1)) -> Fraction:
+    """On the sizes of a side: 1 at minus the limit, ``full`` when flat, 0 at the limit, straight lines between."""
+    adds, reduces = share(position, limit), share(-position, limit)
+    return full * (1 - adds) + (1 - full) * reduces
