@@ -79,7 +79,9 @@ cdef class Instrument:
     cdef bint shrunk                       # limits were made smaller: what rests may exceed them, and then goes first
     cdef bint doubtful                     # an order's fate is unknown: cleared up before anything new is quoted
     cdef uint64_t in_flight                # id of the mass quote in flight, 0: none
+    cdef bint overtook                     # it is a clear, sent while another was in flight
     cdef uint64_t answered                 # id of the last mass quote that the venue answered
+    cdef int64_t answered_ns               # when
     cdef uint64_t settling                 # id of the one whose reports must have arrived at ``settles_ns``
     cdef int64_t settles_ns                # 0: settled
     cdef int64_t clear_after_ns            # a clear was refused: not again before

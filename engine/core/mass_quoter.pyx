@@ -40,11 +40,10 @@ cdef class MassQuoter(Quoter):
         self.revisit_ns = INT64_MAX
         for i in range(len(self.instruments)):
             instrument = <Instrument>self.instruments[i]
+            while instrument.settles_ns and now_ns >= instrument.settles_ns:
+                self.settle_c(instrument, now_ns)
             if instrument.settles_ns:
-                if now_ns >= instrument.settles_ns:
-                    self.settle_c(instrument, now_ns)
-                else:
-                    self.revisit_c(instrument.settles_ns)
+                self.revisit_c(instrument.settles_ns)
             if not instrument.dirty:
                 continue
             instrument.pull = self.evaluate_c(instrument, now_ns)
@@ -96,6 +95,7 @@ cdef class MassQuoter(Quoter):
                 if changes[key] != CHANGE_NOTHING:
                     self.take_slots_c(instrument, 1 if key == 0 else -1, request.id, now_ns)
             instrument.in_flight = request.id
+            instrument.overtook = False
             instrument.last_change_ns = now_ns
             instrument.cleared = False
             instrument.dirty = False
@@ -111,22 +111,37 @@ cdef class MassQuoter(Quoter):
     cdef int32_t fit_c(self, Instrument instrument, int32_t side, int32_t change, int64_t now_ns) noexcept nogil:
         """Cut a wanted side to the room there is and pass it through the gate; what is left of the change."""
         cdef int32_t key = 0 if side > 0 else 1
-        cdef int32_t i, n = self.side_count_[key]
-        cdef int64_t total = 0, resting = self.table.exposure_c(instrument.index, side, now_ns)
+        cdef int32_t i, wanted = self.side_count_[key], n = wanted
+        cdef int64_t total = 0, resting = self.table.exposure_c(instrument.index, side)
         # The old side may trade before the new one replaces it: both must fit. The far levels give way first.
         cdef int64_t room = self.gate.room_c(instrument.index, side, instrument.position.lots) - resting
+        cdef int64_t passing = resting
+        cdef Slot* order
         if change == CHANGE_NOTHING:
             return change
-        for i in range(n):
+        for i in range(self.table.count_c(instrument.index, side)):
+            order = &self.table.slot_[self.table.at_c(instrument.index, side, i)]
+            if order.state == SLOT_LIVE:
+                passing -= order.lots - order.filled_lots
+        for i in range(wanted):
             total += self.side_lots_[key][i]
         while n > 0 and total > room:
             n -= 1
             total -= self.side_lots_[key][n]
+        if 0 < n < wanted:
+            if change == CHANGE_WANTED and passing > 0 and n < self.table.alive_c(instrument.index, side):
+                # What rests is more than what there is room for until the last change is settled.
+                return CHANGE_NOTHING
+            # What is left of the target may be what rests.
+            self.side_count_[key] = n
+            change = self.change_c(instrument, side, now_ns)
+            if change == CHANGE_NOTHING:
+                return change
         if n > 0 and self.gate.side_c(self.table, instrument.index, side, instrument.position.lots, resting, n, self.side_ticks_[key],
                                       self.side_lots_[key], instrument.mark_usd, instrument.index_usd) != GATE_PASS:
             n = 0
-        if n == 0 and (resting == 0 or change == CHANGE_WANTED and self.side_count_[key] > 0):
-            # Nothing may be added, and what rests does no harm where it is.
+        if n == 0 and (resting == 0 or change == CHANGE_WANTED and wanted > 0 and passing > 0):
+            # Nothing may be added yet, and what rests does no harm where it is. Once settled it makes room by going first.
             return CHANGE_NOTHING
         self.side_count_[key] = n
         return change
@@ -146,9 +161,9 @@ cdef class MassQuoter(Quoter):
             order.request = request
             for i in range(n):
                 if ((order.state == SLOT_LIVE or order.state == SLOT_PENDING) and order.filled_lots == 0 and not kept[i]
-                        and order.price_ticks == self.side_ticks_[key][i] and order.lots == self.side_lots_[key][i]):
+                        and order.price_ticks == self.side_ticks_[key][i] and order.lots == self.side_lots_[key][i]
+                        and self.table.repeat_c(self.table.at_c(instrument.index, side, j), request)):
                     # An identical level stays as it is, reported or not; if it trades on the way there, it is put back whole.
-                    order.doubled_until_ns = INT64_MAX
                     kept[i] = True
                     break
             else:
@@ -164,8 +179,8 @@ cdef class MassQuoter(Quoter):
                 n = i
                 break
             self.table.slot_[slot].quote = 1
-            self.table.slot_[slot].request = request
             self.table.slot_[slot].placed = request
+            self.table.slot_[slot].request = request
         self.encoder.quote_side_c(side > 0, self.price_e8_, self.amount_e8_, n)
         self.quotes_sent += n
         instrument.quotes += n
@@ -232,6 +247,7 @@ cdef class MassQuoter(Quoter):
                 order.request = request
                 if order.state != SLOT_UNKNOWN:
                     order.state = SLOT_CANCELLING
+        instrument.overtook = instrument.in_flight != 0
         instrument.in_flight = request
         instrument.cleared = True
         instrument.last_change_ns = now_ns
@@ -261,45 +277,39 @@ cdef class MassQuoter(Quoter):
                 continue
             instrument.in_flight = 0
             instrument.dirty = True
+            if not accepted and instrument.overtook:
+                # A clear that came to nothing, behind a quote whose own answer is lost in it.
+                self.doubt_c(instrument, request)
+                instrument.clear_after_ns = now_ns + RETRY_NS
+                continue
             for side in range(1, -2, -2):
                 j = 0
                 while j < self.table.count_c(instrument.index, side):
                     index = self.table.at_c(instrument.index, side, j)
                     order = &self.table.slot_[index]
                     j += 1
-                    if order.request != request:
+                    if order.request != request or accepted:
                         continue
-                    if accepted:
-                        if order.doubled_until_ns == INT64_MAX:
-                            order.doubled_until_ns = now_ns + self.settle_ns
-                        if order.state == SLOT_CANCELLING and not whole:
-                            # A side that failed may have been left as it was (protocol section 7.1 does not say).
-                            order.state = SLOT_UNKNOWN
-                            instrument.doubtful = True
+                    if order.placed == request:
+                        if order.state == SLOT_PENDING:
+                            self.table.close_c(index)
+                            j -= 1
                         continue
-                    if order.doubled_until_ns == INT64_MAX:
-                        # It was only to be kept, and is what the message before made it.
-                        order.doubled_until_ns = 0
-                        order.request = instrument.answered
-                        continue
-                    if order.state == SLOT_PENDING:
-                        self.table.close_c(index)
-                        j -= 1
-                    elif order.state == SLOT_CANCELLING:
-                        # It was not replaced after all: live, or still on its way from the message before.
+                    # It was to be kept or replaced, and is what the message before made it.
+                    self.table.unrepeat_c(index, request)
+                    order.request = instrument.answered
+                    if order.state == SLOT_CANCELLING:
                         order.state = SLOT_LIVE if order.order_id_length else SLOT_PENDING
-                        order.request = instrument.answered
             if accepted:
                 instrument.answered = request
+                instrument.answered_ns = now_ns
             else:
                 # A clear that the venue refused has removed nothing.
                 instrument.cleared = False
                 instrument.clear_after_ns = now_ns + RETRY_NS
             if instrument.settles_ns == 0:
-                # Not put off by later answers: a message every few ms would leave its orders unsettled for ever.
-                instrument.settling = instrument.answered
-                instrument.settles_ns = now_ns + self.settle_ns
-            self.revisit_c(instrument.settles_ns)
+                # Also behind a refusal: what it touched is to be judged as what it was before.
+                self.await_c(instrument)
             if not whole:
                 instrument.hold_until_ns = now_ns + RETRY_NS
                 self.revisit_c(instrument.hold_until_ns)
@@ -307,8 +317,7 @@ cdef class MassQuoter(Quoter):
     cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept:
         """No answer in time: nothing about it is known. What it may have placed is cleared before anything new."""
         cdef Instrument instrument
-        cdef Slot* order
-        cdef int32_t i, j, side
+        cdef int32_t i
         for i in range(<int32_t>len(self.instruments)):
             instrument = <Instrument>self.instruments[i]
             if instrument.in_flight != request.id:
@@ -318,29 +327,57 @@ cdef class MassQuoter(Quoter):
             if instrument.cleared:
                 # Even the clear was not answered: only the end of the session proves anything.
                 self.overflowed = True
-            instrument.doubtful = True
-            instrument.cleared = False
-            for side in range(1, -2, -2):
-                for j in range(self.table.count_c(instrument.index, side)):
-                    order = &self.table.slot_[self.table.at_c(instrument.index, side, j)]
-                    if order.request == request.id:
-                        order.state = SLOT_UNKNOWN
+            self.doubt_c(instrument, request.id)
+
+    cdef void doubt_c(self, Instrument instrument, uint64_t request) noexcept nogil:
+        """What a message touched is unknown, until a clear that is answered has removed it."""
+        cdef Slot* order
+        cdef int32_t j, side
+        instrument.doubtful = True
+        instrument.cleared = False
+        for side in range(1, -2, -2):
+            for j in range(self.table.count_c(instrument.index, side)):
+                order = &self.table.slot_[self.table.at_c(instrument.index, side, j)]
+                if order.request == request:
+                    order.state = SLOT_UNKNOWN
+
+    cdef void await_c(self, Instrument instrument) noexcept nogil:
+        """The reports of the last answered message are on their way; later answers wait for their turn, or none ever came."""
+        instrument.settling = instrument.answered
+        instrument.settles_ns = instrument.answered_ns + self.settle_ns
+        self.revisit_c(instrument.settles_ns)
 
     cdef void settle_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
-        """The reports of messages up to ``settling`` must have arrived: what is still open is explained, or doubtful."""
+        """The reports of an answered message must have arrived: what is still open is explained, or doubtful."""
         cdef Slot* order
         cdef int32_t j, side, index
+        cdef bint gone = instrument.cleared and instrument.answered == instrument.settling and not instrument.in_flight
+        instrument.settles_ns = 0
+        self.table.explain_c(instrument.index, instrument.settling + 1)
         for side in range(1, -2, -2):
+            for j in range(self.table.count_c(instrument.index, side)):
+                order = &self.table.slot_[self.table.at_c(instrument.index, side, j)]
+                if (order.state == SLOT_CANCELLING and order.request <= instrument.settling and order.order_id_length
+                        and not instrument.cleared):
+                    # Its end was not reported: its side failed and was left alone, or it was kept for an equal level.
+                    if instrument.in_flight:
+                        order.request = instrument.in_flight
+                    else:
+                        order.state = SLOT_LIVE
+                        instrument.dirty = True
             j = 0
             while j < self.table.count_c(instrument.index, side):
                 index = self.table.at_c(instrument.index, side, j)
                 order = &self.table.slot_[index]
-                if order.state == SLOT_LIVE or (order.placed if order.state == SLOT_PENDING else order.request) > instrument.settling:
+                if order.request > instrument.settling or order.state == SLOT_LIVE:
                     j += 1
-                elif order.state == SLOT_CANCELLING or order.state == SLOT_UNKNOWN and instrument.cleared:
-                    # The answered message replaced its side: it rests no more, whatever became of its last report.
+                elif gone or order.state == SLOT_CANCELLING and not instrument.cleared:
+                    # An answered message has removed it, or it never came to be.
                     self.table.close_c(index)
-                elif order.state == SLOT_PENDING and (order.repeated or self._kept_c(instrument.index, side, order.price_ticks, index)):
+                elif order.state == SLOT_CANCELLING:
+                    # It is behind a clear that is still in flight.
+                    j += 1
+                elif order.state == SLOT_PENDING and (order.put_back or self._kept_c(instrument.index, side, order)):
                     self.table.close_c(index)
                 else:
                     order.state = SLOT_UNKNOWN
@@ -348,21 +385,19 @@ cdef class MassQuoter(Quoter):
                     instrument.dirty = True
                     instrument.cleared = False
                     j += 1
-        if instrument.doubtful and instrument.cleared and not instrument.in_flight and instrument.settling == instrument.answered:
+        if gone and instrument.doubtful:
             instrument.doubtful = False
             instrument.dirty = True
-        if instrument.settling == instrument.answered:
-            instrument.settles_ns = 0
-        else:
-            instrument.settling = instrument.answered
-            instrument.settles_ns = now_ns + self.settle_ns
-            self.revisit_c(instrument.settles_ns)
+        if instrument.answered > instrument.settling:
+            self.await_c(instrument)
 
-    cdef bint _kept_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int32_t but) noexcept nogil:
+    cdef bint _kept_c(self, int32_t instrument, int32_t side, Slot* asked) noexcept nogil:
         """Whether a live order rests at this price: then the venue took the new level for the old one."""
-        cdef int32_t j, index
+        cdef int32_t j
+        cdef Slot* order
         for j in range(self.table.count_c(instrument, side)):
-            index = self.table.at_c(instrument, side, j)
-            if index != but and self.table.slot_[index].state == SLOT_LIVE and self.table.slot_[index].price_ticks == price_ticks:
+            order = &self.table.slot_[self.table.at_c(instrument, side, j)]
+            if order.state == SLOT_LIVE and order.price_ticks == asked.price_ticks:
+                order.stays = order.lots == asked.lots
                 return True
         return False

@@ -144,7 +144,7 @@ cdef class OrderQuoter(Quoter):
     cdef bint insert_c(self, Instrument instrument, int32_t side, int32_t level, int32_t priority, int64_t now_ns) noexcept:
         """Insert one level, post-only with rejection: a price that would cross ends the order instead of moving it."""
         cdef int32_t key = 0 if side > 0 else 1
-        cdef int64_t resting = self.table.exposure_c(instrument.index, side, now_ns)
+        cdef int64_t resting = self.table.exposure_c(instrument.index, side)
         cdef int32_t index
         cdef Request* request
         if not self.admitted_c(priority, now_ns):
@@ -179,9 +179,9 @@ cdef class OrderQuoter(Quoter):
         """Move one order to its target; the amount is the new total, executed part included (protocol section 6.2)."""
         cdef Slot* order = &self.table.slot_[index]
         cdef int32_t key = 0 if order.side > 0 else 1
-        cdef int64_t price = self.side_ticks_[key][level], remaining = order.lots - order.filled_lots
-        cdef int64_t worst = max(remaining, self.side_lots_[key][level])
-        cdef int64_t others = self.table.exposure_c(instrument.index, order.side, now_ns) - remaining
+        cdef int64_t price = self.side_ticks_[key][level], total = order.filled_lots + self.side_lots_[key][level]
+        cdef int64_t worst = max(order.lots, total) - order.filled_lots + order.owed_lots
+        cdef int64_t others = self.table.exposure_c(instrument.index, order.side) - self.table.exposure_of_c(index)
         cdef Request* request
         if not self.admitted_c(priority, now_ns):
             instrument.dirty = True
@@ -198,13 +198,12 @@ cdef class OrderQuoter(Quoter):
             return False
         lap_c(self.stamps, STAGE_RISK)
         if not self.send_c(priority, request.id, self.encoder.amend_c(
-                request.id, order.client_order_id, price * instrument.tick_e8,
-                (order.filled_lots + self.side_lots_[key][level]) * instrument.lot_e8), now_ns):
+                request.id, order.client_order_id, price * instrument.tick_e8, total * instrument.lot_e8), now_ns):
             self.requests.close_c(request)
             return False
         order.state = SLOT_AMENDING
         order.amend_ticks = price
-        order.amend_lots = order.filled_lots + self.side_lots_[key][level]
+        order.amend_lots = total
         order.sent_ns = now_ns
         order.request = request.id
         self.encoded += 1
@@ -278,13 +277,15 @@ cdef class OrderQuoter(Quoter):
             self.overdue_c(request, now_ns)
         elif request.kind == REQUEST_INSERT:
             self.table.close_c(index)
-        elif request.kind == REQUEST_AMEND and order.state == SLOT_AMENDING:
-            order.state = SLOT_LIVE
+        elif request.kind == REQUEST_AMEND:
             order.amend_lots = 0
+            if order.state == SLOT_AMENDING:
+                order.state = SLOT_LIVE
         elif request.kind == REQUEST_CANCEL and order.state == SLOT_CANCELLING:
-            if order.order_id_length:
+            if order.order_id_length and order.amend_lots == 0:
                 order.state = SLOT_LIVE
             else:
+                # Nor is it known what it is: it is cancelled until it is gone.
                 order.sent_ns = now_ns
                 self.chase_again_c(order)
 

@@ -10,6 +10,7 @@ cdef enum:
     SLOTS = 4096                 # all instruments; a client order id carries its slot in the low 12 bits
     SIDE_SLOTS = 64              # one side of one instrument: 10 levels live, 10 in flight, and room for late reports
     CLOSED_BUCKETS = 16384       # so that an id that did not end lately is nearly always known by an empty bucket
+    REPEATS = 4                  # of one level, unexplained, at once: beyond that it is replaced instead
     CLOSED_MEMORY = 1024         # order ids that ended lately, so that a late report does not reopen them
 
 cdef enum SlotState:
@@ -28,8 +29,11 @@ cdef struct Slot:
     int32_t level                # index in the ladder, orders mode
     int32_t quote                # 1: level of a mass quote
     int32_t order_id_length      # 0: not told yet
-    int32_t repeated             # 1: stands for a level that a mass quote may have put back after it ended
-    int32_t ahead                # 1: an answer told price and size, the report of the same is still to come
+    int32_t repeats              # of ``repeat``: each may have found the level traded and put it back whole
+    int32_t put_back             # 1: stands for a level that ended and that one of its repeats may have put back
+    int32_t stays                # 1: asked for in full again, the venue kept what is left of it
+    int32_t amends_told          # amends that session.orders has reported
+    int32_t amends_answered      # and that their replies have
     int64_t price_ticks
     int64_t lots                 # original size
     int64_t filled_lots          # by the venue's word
@@ -38,10 +42,10 @@ cdef struct Slot:
     int64_t amend_lots
     int64_t sent_ns              # of the last request about it
     int64_t missed_ns            # when the venue first said that it does not know the order; 0: never
-    int64_t doubled_until_ns     # a mass quote repeated this level: until then it may have traded and been put back
     uint64_t client_order_id
     uint64_t request             # hot request number that last touched it
-    uint64_t placed              # mass quote that placed it, or may have put it back: its reports tell of it
+    uint64_t placed              # mass quote that asked for it
+    uint64_t repeat[4]           # mass quotes that repeated this level, oldest first, and whose reports may still be on their way
     char order_id[40]
 
 cdef class OrderTable:
@@ -67,15 +71,19 @@ cdef class OrderTable:
     cdef int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil
     cdef void close_c(self, int32_t slot) noexcept nogil
     cdef void owe_c(self, int32_t index, int64_t now_ns) noexcept nogil
-    cdef void end_c(self, int32_t slot, int64_t now_ns) noexcept nogil
-    cdef int64_t exposure_of_c(self, int32_t slot, int64_t now_ns) noexcept nogil
-    cdef int64_t exposure_c(self, int32_t instrument, int32_t side, int64_t now_ns) noexcept nogil
+    cdef void end_c(self, int32_t slot) noexcept nogil
+    cdef bint repeat_c(self, int32_t slot, uint64_t request) noexcept nogil
+    cdef void unrepeat_c(self, int32_t slot, uint64_t request) noexcept nogil
+    cdef void explain_c(self, int32_t instrument, uint64_t before) noexcept nogil
+    cdef int64_t exposure_of_c(self, int32_t slot) noexcept nogil
+    cdef int64_t exposure_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef int32_t by_client_id_c(self, uint64_t client_order_id) noexcept nogil
     cdef int32_t by_order_id_c(self, int32_t instrument, int32_t side, const char* order_id, int32_t length) noexcept nogil
     cdef int32_t pending_at_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots) noexcept nogil
     cdef void note_closed_c(self, const char* order_id, int32_t length) noexcept nogil
     cdef bint closed_lately_c(self, const char* order_id, int32_t length) noexcept nogil
     cdef int64_t best_c(self, int32_t instrument, int32_t side) noexcept nogil
+    cdef int32_t alive_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef int32_t unsettled_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef void forget_all_c(self) noexcept nogil
     cdef void forget_before_c(self, uint64_t request) noexcept nogil

@@ -92,23 +92,55 @@ cdef class OrderTable:
         self.used -= 1
         self.free_[SLOTS - 1 - self.used] = index
 
-    cdef void end_c(self, int32_t index, int64_t now_ns) noexcept nogil:
+    cdef void end_c(self, int32_t index) noexcept nogil:
         """The venue reports the end of an order.
 
-        A mass quote on its way that repeats the level puts it back whole if the order ended first: until that message's reports
-        must have arrived, such an order counts.
+        A mass quote that repeats the level puts it back whole if the order ended first: until its reports must have arrived, such
+        an order counts, once for every repeat that may have found the one before it traded.
         """
         cdef Slot* slot = &self.slot_[index]
-        if slot.doubled_until_ns <= now_ns:
+        if slot.repeats == 0:
             self.close_c(index)
             return
         self.note_closed_c(slot.order_id, slot.order_id_length)
-        slot.state = SLOT_PENDING
+        self.unrepeat_c(index, slot.repeat[0])
+        if slot.state == SLOT_LIVE:
+            slot.state = SLOT_PENDING
         slot.order_id_length = 0
-        slot.filled_lots = 0
-        slot.doubled_until_ns = 0
-        slot.repeated = 1
-        slot.placed = slot.request
+        slot.filled_lots = slot.owed_lots = 0
+        slot.put_back = 1
+
+    cdef bint repeat_c(self, int32_t index, uint64_t request) noexcept nogil:
+        """A mass quote repeats the level; False when there are too many such already."""
+        cdef Slot* slot = &self.slot_[index]
+        if slot.repeats == REPEATS:
+            return False
+        slot.repeat[slot.repeats] = request
+        slot.repeats += 1
+        return True
+
+    cdef void unrepeat_c(self, int32_t index, uint64_t request) noexcept nogil:
+        """That mass quote came to nothing, or its repeat is used up."""
+        cdef Slot* slot = &self.slot_[index]
+        cdef int32_t i, kept = 0
+        for i in range(slot.repeats):
+            if slot.repeat[i] != request:
+                slot.repeat[kept] = slot.repeat[i]
+                kept += 1
+        slot.repeats = kept
+
+    cdef void explain_c(self, int32_t instrument, uint64_t before) noexcept nogil:
+        """Everything that mass quotes before this one did has been reported: what they repeated is what is known of it."""
+        cdef int32_t side, i, first
+        cdef Slot* slot
+        for side in range(1, -2, -2):
+            for i in range(self.count_c(instrument, side)):
+                slot = &self.slot_[self.at_c(instrument, side, i)]
+                # Oldest first.
+                while slot.repeats and slot.repeat[0] < before:
+                    slot.repeats -= 1
+                    for first in range(slot.repeats):
+                        slot.repeat[first] = slot.repeat[first + 1]
 
     cdef void owe_c(self, int32_t index, int64_t now_ns) noexcept nogil:
         """The order is over, but what it has traded is not yet in the position: until it is, it counts as open."""
@@ -119,7 +151,7 @@ cdef class OrderTable:
         slot.amend_lots = 0
         slot.sent_ns = now_ns
 
-    cdef int64_t exposure_of_c(self, int32_t index, int64_t now_ns) noexcept nogil:
+    cdef int64_t exposure_of_c(self, int32_t index) noexcept nogil:
         """Lots this order may still trade, in the worst of the cases that are possible."""
         cdef Slot* slot = &self.slot_[index]
         cdef int64_t worst = slot.lots
@@ -128,16 +160,14 @@ cdef class OrderTable:
         if slot.amend_lots > worst and slot.state != SLOT_PENDING:
             worst = slot.amend_lots
         worst += slot.owed_lots - slot.filled_lots
-        if slot.doubled_until_ns > now_ns:
-            worst += slot.lots
-        return worst if worst > 0 else 0
+        return (worst if worst > 0 else 0) + slot.repeats * slot.lots
 
-    cdef int64_t exposure_c(self, int32_t instrument, int32_t side, int64_t now_ns) noexcept nogil:
+    cdef int64_t exposure_c(self, int32_t instrument, int32_t side) noexcept nogil:
         """Lots that one side of an instrument may still trade: live, in flight and unknown together."""
         cdef int32_t i
         cdef int64_t total = 0
         for i in range(self.count_c(instrument, side)):
-            total += self.exposure_of_c(self.at_c(instrument, side, i), now_ns)
+            total += self.exposure_of_c(self.at_c(instrument, side, i))
         return total
 
     cdef int32_t by_client_id_c(self, uint64_t client_order_id) noexcept nogil:
@@ -210,6 +240,15 @@ cdef class OrderTable:
                     best = min(best, slot.amend_ticks)
         return best
 
+    cdef int32_t alive_c(self, int32_t instrument, int32_t side) noexcept nogil:
+        """How many orders of a side rest, or are on their way to."""
+        cdef int32_t i, state, total = 0
+        for i in range(self.count_c(instrument, side)):
+            state = self.slot_[self.at_c(instrument, side, i)].state
+            if state == SLOT_LIVE or state == SLOT_PENDING:
+                total += 1
+        return total
+
     cdef int32_t unsettled_c(self, int32_t instrument, int32_t side) noexcept nogil:
         """How many orders of a side are not plainly live."""
         cdef int32_t i, total = 0
@@ -262,11 +301,11 @@ cdef class OrderTable:
             raise IndexError(f"slot {slot} of {SLOTS}")
         self.close_c(slot)
 
-    def exposure(self, int32_t instrument, int32_t side, int64_t now_ns=0) -> int:
+    def exposure(self, int32_t instrument, int32_t side) -> int:
         """Lots that a side may still trade."""
         if not 0 <= instrument < self.instruments:
             raise IndexError(f"instrument {instrument} of {self.instruments}")
-        return self.exposure_c(instrument, side, now_ns)
+        return self.exposure_c(instrument, side)
 
     def orders(self) -> list:
         """Every order believed possible, as dicts; for status, tests and tools."""
@@ -279,6 +318,7 @@ cdef class OrderTable:
                 result.append({
                     "slot": i, "state": STATES[slot.state], "instrument": slot.instrument, "side": slot.side,
                     "price_ticks": slot.price_ticks, "lots": slot.lots, "filled_lots": slot.filled_lots,
+                    "repeats": slot.repeats,
                     "amend_ticks": slot.amend_ticks, "amend_lots": slot.amend_lots,
                     "client_order_id": slot.client_order_id, "order_id": slot.order_id[:slot.order_id_length].decode("ascii", "replace"),
                 })

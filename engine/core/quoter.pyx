@@ -11,7 +11,7 @@ from engine.core.monitors cimport Monitors
 from engine.core.outlook cimport REGIME_PULLED
 from engine.core.orders cimport SLOT_LIVE, SLOT_PENDING, OrderTable, Slot
 from engine.core.requests cimport Request, RequestRing
-from engine.core.risk cimport MODE_HALTED, Gate
+from engine.core.risk cimport MODE_HALTED, MODE_REDUCING, Gate
 from feed.encode cimport Encoder
 from feed.outbox cimport SUBMIT_FULL, SUBMIT_QUEUED, SUBMIT_SENT, Outbox
 from feed.stamps cimport STAGE_ENCODE, STAGE_MODEL, STAGE_SIGNALS, lap_c, sent_c
@@ -111,13 +111,13 @@ cdef class Quoter:
         self.decisions += 1
         if instrument.shrunk:
             if not self.gate.holds_c(self.table, instrument.index, instrument.position.lots, instrument.mark_usd,
-                                     instrument.index_usd, now_ns):
+                                     instrument.index_usd):
                 return PULL_LIMIT
             instrument.shrunk = False
         if instrument.breach != BREACH_NONE or instrument.position.lots != 0:
             self.monitors.watch_c(instrument, now_ns)
-            if instrument.breach != BREACH_NONE and self.cornered_c(instrument, now_ns):
-                return PULL_LIMIT
+        if (instrument.breach != BREACH_NONE or self.gate.mode == MODE_REDUCING) and self.cornered_c(instrument, now_ns):
+            return PULL_LIMIT
         lap_c(self.stamps, STAGE_SIGNALS)
         sigma = instrument.market.sigma_usd
         if not (fabs(fair - instrument.model.resolved_at_usd) <= RESOLVE_AGAIN * instrument.model.resolved_at_usd):
@@ -130,10 +130,10 @@ cdef class Quoter:
                 instrument.model.resolved_at_usd = 0.0
                 return PULL_MODEL
         room = self.gate.room_c(instrument.index, 1, instrument.position.lots)
-        resting = self.table.exposure_c(instrument.index, 1, now_ns)
+        resting = self.table.exposure_c(instrument.index, 1)
         instrument.market.buy_capacity_lots = self._capacity_c(instrument, room, resting)
         room = self.gate.room_c(instrument.index, -1, instrument.position.lots)
-        resting = self.table.exposure_c(instrument.index, -1, now_ns)
+        resting = self.table.exposure_c(instrument.index, -1)
         instrument.market.sell_capacity_lots = self._capacity_c(instrument, room, resting)
         if instrument.outlook.forecast.enabled:
             if instrument.outlook.forecast.regime == REGIME_PULLED and instrument.breach == BREACH_NONE:
@@ -149,7 +149,7 @@ cdef class Quoter:
         return PULL_NONE
 
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
-        """Whether an instrument in breach has nothing to quote: it has no position to reduce, or more rests than may trade."""
+        """Whether what only reduces has nothing to quote: it has no position to reduce, or more rests than may trade."""
         cdef int64_t release_ns = self.monitors.release_ns_c(instrument)
         cdef int64_t room
         cdef int32_t side
@@ -162,7 +162,7 @@ cdef class Quoter:
             if self.mass and not instrument.in_flight and not instrument.settles_ns and room // 2 >= instrument.settings.min_lots:
                 # What rests and what replaces it must both fit: a side of before the breach may stand too far off to be left.
                 room //= 2
-            if self.table.exposure_c(instrument.index, side, now_ns) > room:
+            if self.table.exposure_c(instrument.index, side) > room:
                 return True
         return False
 
@@ -239,7 +239,8 @@ cdef class Quoter:
                 # Positive: the resting order is more aggressive than its target.
                 deviation = side * (order.price_ticks - self.side_ticks_[key][j])
                 target = self.side_lots_[key][j]
-                if deviation * 2 <= tolerance and -deviation <= tolerance and remaining * 2 >= target and remaining * 4 <= target * 5:
+                if (deviation * 2 <= tolerance and -deviation <= tolerance and remaining * 4 <= target * 5
+                        and (remaining * 2 >= target or order.stays and deviation == 0 and order.lots == target)):
                     found = True
                     break
             if found:

@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport Instrument
-from engine.core.orders cimport OrderTable
+from engine.core.orders cimport OrderTable, Slot
 from engine.core.quoter cimport Quoter
 from engine.core.requests cimport Request, RequestRing
 from feed.events cimport Fill, OrderBatch, OrderUpdate, Reply
@@ -36,6 +36,7 @@ cdef class Reports:
     cdef int _disarm(self, Request* request) except -1
     cdef int _order(self, OrderBatch* batch, OrderUpdate* update, uint64_t request, int64_t now_ns) except -1
     cdef void _end_c(self, Instrument instrument, int32_t index, int64_t now_ns) noexcept
+    cdef bint _current_c(self, Slot* order, OrderUpdate* update, uint64_t request) noexcept nogil
     cdef int64_t _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1
     cdef int64_t _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill, int64_t now_ns) except -1
     cdef int _slot_c(self, Instrument instrument, OrderUpdate* update, int64_t price_ticks, int64_t lots) noexcept nogil

@@ -11,13 +11,13 @@ from libc.string cimport memcpy
 
 from engine.core.instrument cimport Instrument
 from engine.core.orders cimport (
-    SLOT_AMENDING, SLOT_ENDED, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, OrderTable, Slot,
+    SLOT_AMENDING, SLOT_CANCELLING, SLOT_ENDED, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, OrderTable, Slot,
 )
 from engine.core.quoter cimport Quoter
 from engine.core.requests cimport REQUEST_CLEAR, REQUEST_MASS_QUOTE, Request, RequestRing
 from feed.events cimport (
-    CHANGE_AMEND, CHANGE_EXISTING, DELETE_MM_PROTECTION, DELETE_SELF_TRADE_PREVENTION, ORDER_CLIENT_ID, REPLY_ERROR,
-    REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
+    CHANGE_AMEND, CHANGE_EXISTING, DELETE_MM_PROTECTION, DELETE_REPLACED, DELETE_SELF_TRADE_PREVENTION, ORDER_CLIENT_ID,
+    REPLY_ERROR, REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
 )
 from feed.outbox cimport Outbox
 from feed.stamps cimport created_c
@@ -116,7 +116,7 @@ cdef class Reports:
         cdef int32_t index
         cdef Slot* order
         cdef int64_t booked = 0
-        cdef bint ended
+        cdef bint ended, current
         if update.instrument < 0:
             self.foreign += 1
             return 0
@@ -149,6 +149,10 @@ cdef class Reports:
             order.owed_lots = max(order.owed_lots + max(filled - order.filled_lots, 0) - booked, 0)
             order.filled_lots = max(filled, order.filled_lots)
             ended = ended or order.state == SLOT_ENDED
+            if (update.delete_reason == DELETE_REPLACED and order.state == SLOT_CANCELLING and order.repeats == 0
+                    and not instrument.overtook):
+                # Only the mass quote that left it out ends it so: that one has been executed, and reports come in order.
+                self.table.explain_c(instrument.index, order.request)
             if ended:
                 self._end_c(instrument, index, now_ns)
         if ended:
@@ -168,35 +172,43 @@ cdef class Reports:
         order = &self.table.slot_[index]
         if order.state == SLOT_PENDING:
             created_c(self.stamps, order.request, update.create_time_s)
-        if filled < order.filled_lots or request and order.request != request:
-            # Older than what is known: the order has traded since, or a later request was about it.
+        current = self._current_c(order, update, request)
+        if filled < order.filled_lots and not current:
+            # Older than what is known.
             self.table.late += 1
             return 0
-        if order.ahead and not request:
-            if price_ticks != order.price_ticks or lots != order.lots:
-                self.table.late += 1
-                return 0
-            order.ahead = 0
-        order.filled_lots = filled
+        order.filled_lots = max(order.filled_lots, filled)
         if order.order_id_length == 0:
             memcpy(order.order_id, update.order_id, update.order_id_length)
             order.order_id_length = update.order_id_length
         if update.status == STATUS_UNKNOWN:
             order.state = SLOT_UNKNOWN
             instrument.doubtful = True
-        elif order.state == SLOT_PENDING:
+        elif order.state == SLOT_PENDING or order.state == SLOT_AMENDING and current and update.change_reason == CHANGE_AMEND:
             order.state = SLOT_LIVE
-        elif order.state == SLOT_AMENDING and update.change_reason == CHANGE_AMEND:
-            # Report and reply of an amend come in either order, so the second of them may follow the next amend.
-            if price_ticks != order.price_ticks or lots != order.lots:
-                order.state = SLOT_LIVE
-                order.ahead = 1 if request else 0
-        if order.state == SLOT_LIVE:
+            order.put_back = 0
+        if current:
             # The venue's word stands: a post-only price may have been moved, an amount cut.
             order.price_ticks = price_ticks
             order.lots = lots
-            order.amend_lots = 0
+            if update.change_reason == CHANGE_AMEND:
+                order.amend_lots = 0
         return 0
+
+    cdef bint _current_c(self, Slot* order, OrderUpdate* update, uint64_t request) noexcept nogil:
+        """Whether a report's price and size are the newest known: each amend is told twice, by its reply and by a notification.
+
+        Both tell of amends in the order of their execution, and either may be several amends behind.
+        """
+        if request:
+            if update.change_reason == CHANGE_AMEND:
+                order.amends_answered += 1
+                return order.amends_answered > order.amends_told
+            return order.amends_answered == 0 and order.amends_told == 0
+        if update.change_reason == CHANGE_AMEND:
+            order.amends_told += 1
+            return order.amends_told > order.amends_answered
+        return order.amends_told >= order.amends_answered
 
     cdef int _slot_c(self, Instrument instrument, OrderUpdate* update, int64_t price_ticks, int64_t lots) noexcept nogil:
         """The slot a report is about, or -1."""
@@ -214,7 +226,7 @@ cdef class Reports:
         """An order is over: it goes, unless fills of it are still to come."""
         cdef Slot* order = &self.table.slot_[index]
         if order.owed_lots == 0:
-            self.table.end_c(index, now_ns)
+            self.table.end_c(index)
         elif order.state != SLOT_ENDED:
             self.table.owe_c(index, now_ns)
             self.quoter.owed_c(instrument, now_ns)

@@ -38,8 +38,7 @@ cdef class Gate:
     cdef int32_t side_c(self, OrderTable table, int32_t instrument, int32_t side, int64_t position_lots, int64_t exposure_lots,
                         int32_t n, const int64_t* price_ticks, const int64_t* lots, double mark_usd, double index_usd) noexcept nogil
     cdef int64_t room_c(self, int32_t instrument, int32_t side, int64_t position_lots) noexcept nogil
-    cdef bint holds_c(self, OrderTable table, int32_t instrument, int64_t position_lots, double mark_usd, double index_usd,
-                      int64_t now_ns) noexcept nogil
+    cdef bint holds_c(self, OrderTable table, int32_t instrument, int64_t position_lots, double mark_usd, double index_usd) noexcept nogil
     cdef inline bint allows_c(self, int32_t instrument, int64_t position_lots) noexcept nogil:
         """Whether a position is within the limit by itself."""
         return -self.limits_[instrument].max_lots <= position_lots <= self.limits_[instrument].max_lots

@@ -80,12 +80,11 @@ cdef class Gate:
             return GATE_COLLAR
         return GATE_PASS
 
-    cdef bint holds_c(self, OrderTable table, int32_t instrument, int64_t position_lots, double mark_usd, double index_usd,
-                      int64_t now_ns) noexcept nogil:
+    cdef bint holds_c(self, OrderTable table, int32_t instrument, int64_t position_lots, double mark_usd, double index_usd) noexcept nogil:
         """Whether everything that may trade of an instrument is within the limits: asked when they were made smaller."""
         cdef int32_t side, i, index
         for side in range(1, -2, -2):
-            if table.exposure_c(instrument, side, now_ns) > self.room_c(instrument, side, position_lots):
+            if table.exposure_c(instrument, side) > self.room_c(instrument, side, position_lots):
                 return False
             for i in range(table.count_c(instrument, side)):
                 index = table.at_c(instrument, side, i)

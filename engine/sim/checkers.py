@@ -278,7 +278,7 @@ class Checker:
                 raise Violation(1, f"{name}: {held} lots and {open_lots} open on side {side:+d}")
             if live:
                 believed = side * self.core.instruments[index].position_lots
-                believed += self.core.table.exposure(index, side, now_ns)
+                believed += self.core.table.exposure(index, side)
                 if believed < worst - slack:
                     raise Violation(5, f"{name} side {side:+d}: worst case {worst} lots, believed {believed}")
 

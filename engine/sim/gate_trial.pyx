@@ -13,6 +13,7 @@ from engine.core.orders cimport (
     SLOT_AMENDING, SLOT_CANCELLING, SLOT_LIVE, SLOT_PENDING, OrderTable, Slot,
 )
 from engine.core.risk cimport GATE_PASS, Gate
+from engine.sim.chance cimport below
 
 cdef enum:
     HELD = 64                # orders the exchange can hold
@@ -111,12 +112,7 @@ cdef class GateTrial:
         self.gate.set_reducing(0, self.reducing)
 
     cdef int64_t below_c(self, int64_t bound) noexcept nogil:
-        """Uniform in 0 … bound − 1 (SplitMix64)."""
-        self.random_ += 0x9E3779B97F4A7C15ULL
-        cdef uint64_t z = self.random_
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL
-        return <int64_t>((z ^ (z >> 31)) % <uint64_t>bound)
+        return below(&self.random_, bound)
 
     cdef void step_c(self) noexcept nogil:
         cdef int64_t what = self.below_c(40)
@@ -155,7 +151,7 @@ cdef class GateTrial:
             i = 0 if side > 0 else 1
             if open_lots[i] and side * self.position + open_lots[i] > self.limit:
                 self.overs += 1
-            if self.connected and (side * self.believed + self.table.exposure_c(0, side, self.now_ns)
+            if self.connected and (side * self.believed + self.table.exposure_c(0, side)
                                    < side * self.position + open_lots[i]):
                 self.unders += 1
             if self.reducing and open_lots[i] > 0 and open_lots[i] > -side * self.position:
@@ -166,7 +162,7 @@ cdef class GateTrial:
     # ---- the client ----
 
     cdef int64_t exposure_c(self, int32_t side) noexcept nogil:
-        return 0 if self.fault == 1 else self.table.exposure_c(0, side, self.now_ns)
+        return 0 if self.fault == 1 else self.table.exposure_c(0, side)
 
     cdef Message* post_c(self, int32_t kind) noexcept nogil:
         """A new message at the end of the wire."""
@@ -233,7 +229,7 @@ cdef class GateTrial:
         index = self.table.by_client_id_c(note.client_id)
         if note.ended:
             if index >= 0:
-                self.table.end_c(index, self.now_ns)
+                self.table.end_c(index)
             self.table.note_closed_c(<char*>&note.id, sizeof(uint64_t))
             return
         if index < 0:

@@ -199,7 +199,7 @@ def test_fills_that_an_answer_counts_before_their_report_count_as_open(mode: str
         for order in w.exchange.open_orders(account(w)):
             opened[1 if order.buy else -1] += order.remaining
         for side in (1, -1):
-            believed = side * instrument.position_lots + table.exposure(0, side, w.now_ns)
+            believed = side * instrument.position_lots + table.exposure(0, side)
             assert believed >= side * held + opened[side]
     assert position != 0 and w.core.status()["fills"] > 0 and w.core.mode == "ACTIVE"
 
