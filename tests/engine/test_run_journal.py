@@ -93,7 +93,7 @@ def test_a_run_with_a_lost_connection_replays(tmp_path: Path) -> None:
     assert result.identical
     assert result.core.connections == report["connections"]
     kinds = {record.kind for record in Journal(Path(report["journal"]["directory"])).records()}
-    assert {Kind.DISCONNECTED, Kind.ATTACHED, Kind.TOKEN, Kind.TIMER, Kind.OPERATOR, Kind.END} <= kinds
+    assert {Kind.DISCONNECTED, Kind.ATTACHED, Kind.TOKEN, Kind.OPERATOR, Kind.END} <= kinds
 
 
 def test_kill_9_of_the_quoter_leaves_a_journal_that_replays(tmp_path: Path) -> None:
