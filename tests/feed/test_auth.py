@@ -84,7 +84,7 @@ def _sign(arguments) -> list[float]:
 
 
 def test_concurrent_processes_never_use_an_iat_twice(key_file, tmp_path):
-    with get_context("fork").Pool(2) as pool:
+    with get_context("forkserver").Pool(2) as pool:
         lists = pool.map(_sign, [(key_file, tmp_path / "iat")] * 3)
     iats = [iat for some in lists for iat in some]
     assert len(set(iats)) == 30
