@@ -35,17 +35,6 @@ WRONG_SIGN = 5
 GIVEN = 6
 AGAINST_LIVE = 7
 
-REASONS = (
-    "used",
-    "signals are off",
-    "too few samples",
-    "the signal or the price did not move",
-    "the interval of its correlation holds zero",
-    "it goes with smaller moves, and only larger ones widen",
-    "used with the weight that the configuration gives",
-    "the live correlation has the other sign than the weight that the configuration gives",
-)
-
 
 @kernel(f8(forecast_record))
 def horizon_s(state: Record) -> float:

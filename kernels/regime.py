@@ -27,15 +27,12 @@ BIDS_ONLY = 2
 ASKS_ONLY = 3
 PULLED = 4
 
-NAMES = ("normal", "widened", "one-sided: bids", "one-sided: asks", "pulled")
-
 CALM = 0
 VOLATILITY = 1
 TOXICITY = 2
 EXPECTED_MOVE = 3
 SWITCHED_OFF = 4
 
-REASONS = ("calm again", "volatility", "toxicity", "expected move", "signals switched off")
 CHANGES_MAX = 16
 
 

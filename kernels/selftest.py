@@ -15,7 +15,7 @@ import numpy.typing as npt
 from kernels import avellaneda, compiled, glft, kept, ladder, proof, quote, resolve, sizing, volatility
 from kernels import position as fifo
 from kernels.kernel import Record, f8, i8, kernel, position_record
-from kernels.proof import Check
+from kernels.proof import RELATIVE, Check
 from kernels.records import MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
 
 Array = npt.NDArray[np.void]
@@ -96,22 +96,7 @@ def example_settings() -> Record:
     for name in SETTINGS.names or ():
         if SETTINGS[name].base == np.dtype("f8"):
             settings[name] = math.nan
-    for name, value in {
-        "tick_usd": 0.5,
-        "lot_contracts": 0.001,
-        "risk": 0.05,
-        "kappa_per_bp": 0.6,
-        "intensity": 0.8,
-        "horizon_s": math.inf,
-        "min_spread_ticks": 3.0,
-        "max_spread_bps": 40.0,
-        "base_size": 0.3,
-        "max_position": 20.0,
-        "level_spacing_bps": 1.0,
-        "levels": 4,
-        "min_lots": 1,
-        "post_only": 1,
-    }.items():
+    for name, value in {"tick_usd": 0.5, **RELATIVE}.items():
         settings[name] = value
     return settings
 

@@ -17,11 +17,11 @@ REASONS = (
     "used with the weight that the configuration gives",
     "the live correlation has the other sign than the weight that the configuration gives",
 )
-"""Of ``kernels.forecast``, which Numba need not be loaded for."""
+"""In words, the codes of ``kernels.forecast``, which needs Numba and a reader of them does not."""
 
 REGIMES = ("normal", "widened", "one-sided: bids", "one-sided: asks", "pulled")
 CAUSES = ("calm again", "volatility", "toxicity", "expected move", "signals switched off")
-"""Of ``kernels.regime``."""
+"""In words, the regimes and reasons of ``kernels.regime``, by code."""
 
 SIDES = ("after market sells", "after market buys", "after own bids", "after own asks")
 CHANGES_MAX = 16

@@ -122,9 +122,13 @@ def test_the_status_tells_signals_parameters_and_regime() -> None:
     assert line["signals"]["candles"]["closed"] > 0
 
 
-def test_the_words_are_those_of_the_kernels() -> None:
-    assert REASONS == forecast.REASONS
-    assert (REGIMES, CAUSES) == (regime.NAMES, regime.REASONS)
+def test_every_code_of_the_kernels_has_its_words() -> None:
+    assert REASONS[forecast.HOLDS_ZERO] == "the interval of its correlation holds zero"
+    assert len(REASONS) == forecast.AGAINST_LIVE + 1
+    assert (REGIMES[regime.BIDS_ONLY], REGIMES[regime.ASKS_ONLY]) == ("one-sided: bids", "one-sided: asks")
+    assert len(REGIMES) == regime.PULLED + 1
+    assert (CAUSES[regime.CALM], CAUSES[regime.EXPECTED_MOVE]) == ("calm again", "expected move")
+    assert len(CAUSES) == regime.SWITCHED_OFF + 1
     assert (*signals.NAMES, "toxicity") == NAMES
 
 
