@@ -214,13 +214,16 @@ cdef class Quoter:
         """Compare a side of the target with what is believed to rest: is it worth a message?
 
         A quote that is better for others than its target (a bid above, an ask below) may hurt and is given half the tolerance of
-        one that is worse; a size may have traded down to half, or exceed its target by a quarter.
+        one that is worse; a size may have traded down to half, or exceed its target by a quarter. While reports may still be on their
+        way, one order may stand in two slots – as it was and as it was asked for again: that alone is worth no message, which would
+        only ask once more.
         """
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t wanted = self.side_count_[key], count = self.table.count_c(instrument.index, side)
         cdef int32_t i, j, slot, matched = 0, alive = 0, change = CHANGE_NOTHING
         cdef int64_t tolerance = self.requote_ticks, deviation, remaining, target
         cdef int64_t relative = <int64_t>(self.requote_bps * 1e-4 * instrument.market.fair_usd / instrument.settings.tick_usd)
+        cdef uint64_t covered = 0
         cdef Slot* order
         cdef bint found
         if relative > tolerance:
@@ -242,12 +245,14 @@ cdef class Quoter:
                 if (deviation * 2 <= tolerance and -deviation <= tolerance and remaining * 4 <= target * 5
                         and (remaining * 2 >= target or order.stays and deviation == 0 and order.lots == target)):
                     found = True
+                    covered |= <uint64_t>1 << j
                     break
             if found:
                 matched += 1
             elif wanted == 0 or side * (order.price_ticks - self.side_ticks_[key][0]) * 2 > tolerance:
                 change = CHANGE_URGENT
-        if change == CHANGE_NOTHING and (matched != alive or matched != wanted):
+        if change == CHANGE_NOTHING and (matched != alive or matched != wanted) and not (
+                instrument.settles_ns and matched == alive and covered == (<uint64_t>1 << wanted) - 1):
             change = CHANGE_WANTED
         return change
 

@@ -35,6 +35,11 @@ def test_no_schedule_breaks_an_invariant(mode: str) -> None:
     assert min(t.seen().values()) > SCHEDULES // 200, t.seen()
 
 
+def test_a_level_that_stands_in_two_slots_is_not_asked_for_again_and_again() -> None:
+    t = trial("mass_quote")
+    assert t.run(994664, 1, EVENTS) == 0, t.trouble
+
+
 BROKEN = [(mode, fault) for mode in MODES for fault in FAULTS if mode == "mass_quote" or fault not in MASS_ONLY]
 
 
