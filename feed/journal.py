@@ -17,7 +17,6 @@ exchanged between segments unseen. An incomplete record at the end of the last s
 acknowledged, is cut and counted. Everything else that does not fit is damage: reading stops there and names the place.
 """
 
-import gzip
 import re
 import struct
 import zlib
@@ -34,6 +33,8 @@ RECORD_REST = struct.Struct("<QqIBBH")
 HEAD_BYTES = RECORD_CHECKS.size + RECORD_REST.size
 DATA_BYTES_MAX = 4 * 1024 * 1024
 SEGMENT_BYTES_MAX = 1 << 30
+UNPACK_BYTES = 4096
+GZIP_BITS = 16 + zlib.MAX_WBITS
 _SEGMENT_NAME = re.compile(r"(\d{6})\.journal(\.gz)?")
 
 
@@ -147,13 +148,22 @@ class Journal:
         self.share = 1.0
 
     def _segment(self, position: int) -> Iterator[Record]:
-        path, first, last = self.files[position], position == 0, position == len(self.files) - 1
-        data = _content(path)
+        path, first = self.files[position], position == 0
+        # Only what was written record by record can be torn; a compressed segment took its place whole.
+        last = position == len(self.files) - 1 and path.suffix != ".gz"
+        data, problem = _content(path)
+        if problem is not None and len(data) < SEGMENT_HEAD.size:
+            raise JournalDamaged(path, 0, self.next_sequence, problem)
         if not self._head(path, data, first, last):
             return
         offset = SEGMENT_HEAD.size
         while offset < len(data):
-            record = self._record(path, data, offset, last)
+            try:
+                record = self._record(path, data, offset, last)
+            except JournalDamaged as damaged:
+                if problem is not None:
+                    raise JournalDamaged(path, offset, self.next_sequence, problem) from damaged
+                raise
             if record is None:
                 self.cut_bytes = len(data) - offset
                 break
@@ -162,6 +172,8 @@ class Journal:
             self.end_offset = offset
             self.share = (position + offset / len(data)) / len(self.files)
             yield record
+        if problem is not None:
+            raise JournalDamaged(path, offset, self.next_sequence, problem)
 
     def _head(self, path: Path, data: bytes, first: bool, last: bool) -> bool:
         """Check a segment's head; False: the segment was torn before it began."""
@@ -220,12 +232,20 @@ class Journal:
         return Record(sequence, known, now_ns, bool(flags & 1), content)
 
 
-def _content(path: Path) -> bytes:
-    """The bytes of a segment, uncompressed. Raises ``JournalDamaged`` where the compression is broken."""
+def _content(path: Path) -> tuple[bytes, str | None]:
+    """The bytes of a segment, uncompressed as far as it goes, and why not to its end."""
+    packed = path.read_bytes()
     if path.suffix != ".gz":
-        return path.read_bytes()
+        return packed, None
+    unpack, pieces, size = zlib.decompressobj(GZIP_BITS), [], 0
     try:
-        with gzip.open(path) as file:
-            return file.read(SEGMENT_BYTES_MAX)
-    except (OSError, EOFError, zlib.error) as error:
-        raise JournalDamaged(path, 0, 0, f"the compressed segment cannot be unpacked: {error}") from None
+        for offset in range(0, len(packed), UNPACK_BYTES):
+            pieces.append(unpack.decompress(packed[offset : offset + UNPACK_BYTES]))
+            size += len(pieces[-1])
+            if size > SEGMENT_BYTES_MAX:
+                return b"", f"the compressed segment holds more than {SEGMENT_BYTES_MAX} bytes"
+    except zlib.error as error:
+        return b"".join(pieces), f"the compressed segment cannot be unpacked: {error}"
+    if not unpack.eof or unpack.unused_data:
+        return b"".join(pieces), "the compressed segment does not end where it should"
+    return b"".join(pieces), None

@@ -10,11 +10,10 @@ import shutil
 import zlib
 from pathlib import Path
 
-from feed.journal import Journal, is_run, record_bytes, segment_files, segment_head
+from feed.journal import GZIP_BITS, Journal, is_run, record_bytes, segment_files, segment_head
 
 CHUNK_BYTES = 1 << 20
 LOCK_NAME = "lock"
-_GZIP = 16 + zlib.MAX_WBITS
 
 
 class SegmentWriter:
@@ -140,7 +139,7 @@ class _Compression:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._source = path.open("rb")
         self._target = os.fdopen(os.open(self._part, flags, 0o600), "wb")
-        self._deflate = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+        self._deflate = zlib.compressobj(1, zlib.DEFLATED, GZIP_BITS)
 
     def step(self) -> bool:
         """One chunk; False after the last."""

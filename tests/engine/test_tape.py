@@ -21,27 +21,30 @@ from kernels.kept import addresses
 from tests.engine.simulated import SECOND_NS, START_NS, plan, run
 
 
-def recorded(mode: str) -> tuple[World, Tape, bytes]:
-    """A session with fills, a halt, another plan, a lost connection and a stop: its tape, a hash of what was sent."""
+def recorded(mode: str, pace: float = 1.0) -> tuple[World, Tape, bytes]:
+    """A session with fills, a halt, another plan, a lost connection and a stop: its tape, a hash of what was sent.
+
+    ``pace``: its parts last this many times as long.
+    """
     told, tape, sent = plan(mode=mode), Tape(), hashlib.sha256()
     listed = [i for i in default_instruments(START_NS) if i.name in told.instruments]
     exchange = Exchange(SeededMarket(listed, 2), seed=2)
     w = World(told, exchange, throwaway_key().token, START_NS, tape=tape, on_outbound=lambda _, text: sent.update(text))
-    run(w, 20)
+    run(w, 20 * pace)
     w.operator("halt")
-    run(w, 2)
+    run(w, 2 * pace)
     w.operator("resume")
-    run(w, 5)
+    run(w, 5 * pace)
     smaller = load(flags=[Given("trading_strategy.avellaneda.size_usd", 1500.0, "test")]).config
     w.configure(replace(core_plan(smaller), mode=told.mode))
-    run(w, 5)
+    run(w, 5 * pace)
     w.cut("a test")
     w.now_ns += 10 * SECOND_NS
     exchange.advance(w.now_ns)
     w.reconnect()
-    run(w, 10)
+    run(w, 10 * pace)
     w.operator("stop")
-    run(w, 1)
+    run(w, 1 * pace)
     return w, tape, sent.digest()
 
 

@@ -5,6 +5,8 @@ import signal
 import time
 from random import Random
 
+from engine.journal.replay import replay
+from feed.journal import Journal
 from tests.faults.background import wait_until
 from tests.faults.conftest import World
 from tests.faults.rows import row
@@ -42,6 +44,9 @@ def test_a_killed_quoter_leaves_no_order_and_its_successor_quotes(world: World, 
     if report["fills"] == 0:
         assert report["positions"]["BTC-PERPETUAL"] == sum(held.values())
     emptied(world, 1)
+    for run in sorted((quoter.state / "thalex-quoter" / "local" / "journal").iterdir()):
+        if next(Journal(run).records(), None) is not None:
+            assert replay(run).identical, run
 
 
 @row("R2-sigterm", slow=["R2-sigint"])
