@@ -11,13 +11,13 @@ cdef enum:
     RATE_MAX = 4096           # messages a window, of any budget
 
 cdef struct Budget:
-    int64_t sent_ns[4096]     # RATE_MAX, a ring
     int64_t sent              # messages ever sent; the newest is at (sent - 1) % RATE_MAX
     int64_t refilled_ns       # time of ``tokens``; INT64_MIN: nothing was sent yet
     int64_t window_ns
     double tokens             # at ``refilled_ns``; they come back at ``rate`` a second
     double burst
     int32_t rate              # messages a window
+    int64_t sent_ns[4096]     # RATE_MAX, a ring
 
 cdef inline void budget_reset_c(Budget* budget, int32_t rate, double burst, int64_t window_ns) noexcept nogil:
     memset(budget, 0, sizeof(Budget))

@@ -16,6 +16,7 @@ from feed.members cimport *
 from feed.symbols cimport SymbolTable
 from feed.values cimport (Reading, begin, new_name, next_item, open_array, read_bool, read_levels, read_number,
                           read_run, read_text, read_trades, read_triple, skip)
+from kernels.bytes cimport zero_bytes
 from kernels.cursor cimport at_byte, literal, read_uint64, string_end
 
 from feed import venue
@@ -171,7 +172,7 @@ cdef const char* read_order(Decoder self, const char* at, const char* end) noexc
     if self.orders.count >= ORDERS_MAX:
         return NULL
     order = &self.orders.order[self.orders.count]
-    memset(order, 0, sizeof(OrderUpdate))
+    zero_bytes(order, sizeof(OrderUpdate))
     order.instrument = -1
     order.fill_index = self.orders.fills
     at = read_object(self, at, end, &ORDER, <char*> order, &present, &order.has)
@@ -184,7 +185,7 @@ cdef const char* read_order(Decoder self, const char* at, const char* end) noexc
 cdef const char* read_ticker(Decoder self, const char* at, const char* end, int32_t instrument) noexcept nogil:
     cdef uint64_t present
     cdef int i
-    memset(&self.ticker, 0, sizeof(Ticker))
+    zero_bytes(&self.ticker, sizeof(Ticker))
     self.ticker.instrument = instrument
     at = read_object(self, at, end, &TICKER, <char*> &self.ticker, &present, &self.ticker.has)
     for i in range(TICKER_PAIRS_COUNT):

@@ -10,8 +10,8 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, strlen
 
-from kernels.cursor cimport string_end
-from kernels.digits cimport store_fixed, store_integer
+from kernels.cursor cimport unusual
+from kernels.digits cimport ZEROS, store_fixed, store_integer
 from kernels.number cimport E8_TEXT_MAX
 
 cdef enum:
@@ -19,6 +19,8 @@ cdef enum:
     LABEL_MAX = 32            # protocol section 3
     QUOTES_MAX = 100          # instruments in one mass quote
     LEVELS_MAX = 10           # levels a side
+    LEVEL_BYTES_MAX = 2 * E8_TEXT_MAX + 4
+    SIDE_BYTES = 8            # of a side, without its levels
 
 cdef unsigned char LABEL_BYTE[256]
 for _byte in range(256):
@@ -59,17 +61,28 @@ cdef inline void put_integer(Encoder self, uint64_t value) noexcept nogil:
 
 cdef inline void put_name(Encoder self, const char* text, Py_ssize_t length) noexcept nogil:
     """A plain string without its quotes: printable ASCII, no quote, no backslash."""
-    cdef char* start = self.buffer_ + HEADROOM + self.used
-    if length < 1 or length > NAME_MAX or self.used + length + 1 > self.capacity:
-        self.broken = True
-        return
-    memcpy(start, text, length)
-    # Scanned in the buffer, behind a closing quote: the name is plain when that quote is the first one found.
-    start[length] = c'"'
-    if string_end(start, start + length + 1) != start + length:
+    cdef char* out = self.buffer_ + HEADROOM + self.used
+    cdef const char* last = text + length - 8
+    cdef uint64_t word = ZEROS, odd = 0
+    if length < 1 or length > NAME_MAX or self.used + length + 8 > self.capacity:
         self.broken = True
         return
     self.used += length
+    if length < 8:
+        memcpy(&word, text, length)
+        memcpy(out, &word, 8)
+    else:
+        while text < last:
+            memcpy(&word, text, 8)
+            memcpy(out, &word, 8)
+            odd |= unusual(word)
+            text += 8
+            out += 8
+        # The last eight bytes; they may overlap those before.
+        memcpy(&word, last, 8)
+        memcpy(out - (text - last), &word, 8)
+    if odd | unusual(word):
+        self.broken = True
 
 
 cdef inline void put_label(Encoder self, const char* text, Py_ssize_t length) noexcept nogil:
@@ -227,27 +240,35 @@ cdef class Encoder:
         """One side of the instrument: ``n`` levels of distinct prices, at most LEVELS_MAX; none clears the side."""
         cdef int i, j
         cdef int side = 1 if buy else 2
+        cdef char* start
+        cdef char* at
         if not self.quoting or not self.entries or self.sides & side or n < 0 or n > LEVELS_MAX:
             self.broken = True
             return
         self.sides |= side
-        if buy:
-            put(self, b',"b":[')
-        else:
-            put(self, b',"a":[')
+        if self.used + n * LEVEL_BYTES_MAX + SIDE_BYTES > self.capacity:
+            self.broken = True
+            return
+        start = at = self.buffer_ + HEADROOM + self.used
+        memcpy(at, b',"b":[' if buy else b',"a":[', 6)
+        at += 6
         for i in range(n):
             for j in range(i):
                 if price_e8[j] == price_e8[i]:
                     self.broken = True
-            if i:
-                put(self, b',[')
-            else:
-                put(self, b'[')
-            put_decimal(self, price_e8[i])
-            put(self, b',')
-            put_decimal(self, amount_e8[i])
-            put(self, b']')
-        put(self, b']')
+            if price_e8[i] <= 0 or amount_e8[i] <= 0:
+                self.broken = True
+                return
+            at[0] = c'['
+            at += 1 + store_fixed(at + 1, price_e8[i])
+            at[0] = c','
+            at += 1 + store_fixed(at + 1, amount_e8[i])
+            memcpy(at, b'],', 2)
+            at += 2
+        # The comma behind the last level is none.
+        at -= n > 0
+        at[0] = c']'
+        self.used += at + 1 - start
 
     cdef Py_ssize_t quote_end_c(self, uint64_t request_id, const char* label, Py_ssize_t label_length,
                                 int flags) noexcept nogil:

@@ -41,9 +41,6 @@ cdef class Queue:
 
 cdef class Outbox:
     cdef Sink sink
-    cdef Budget matching
-    cdef Budget cancels
-    cdef Budget others
     cdef Queue cancel_queue
     cdef Queue other_queue
     cdef char* scratch              # SINK_HEADROOM and the largest queued message
@@ -77,6 +74,9 @@ cdef class Outbox:
     cdef int64_t cancels_over_rate
     cdef int64_t throttles
     cdef int64_t openings
+    cdef Budget matching            # large: behind what every message looks at
+    cdef Budget cancels
+    cdef Budget others
 
     # May a message of this priority leave right now? Quotes are not queued: a quoter that is refused stays dirty and
     # plans again from newer data when ``next_admission_c`` says so.

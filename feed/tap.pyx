@@ -4,9 +4,8 @@ An input is in the ring before the handler sees it, and a request before the con
 always be read back, whatever happens to this process afterwards. ``tap.pxd`` draws the slots.
 """
 
-from libc.string cimport memcpy
-
 from feed.stamps cimport STAGE_FRAME, STAGE_JOURNAL, STAGE_WRITE, Stamper, lap_c
+from kernels.bytes cimport copy_bytes
 
 TOKEN_PLACEHOLDER = "(token)"
 SLOT_BYTES = TAP_SLOT_BYTES
@@ -21,6 +20,10 @@ cdef enum:
     KIND_BATCH_END = 7
     KIND_OUTPUT = 8
     KIND_REFUSED = 9
+
+
+cdef enum:
+    SLOTS_NEAR = 3                      # a message, its answer, and one more
 
 
 cdef class Tap(MessageHandler):
@@ -51,7 +54,7 @@ cdef class Tap(MessageHandler):
         head.unused = 0
         head.sequence = self.sequence
         head.now_ns = now_ns
-        memcpy(slot + FIRST_HEAD_BYTES, data, part)
+        copy_bytes(slot + FIRST_HEAD_BYTES, data, part)
         self.ring.commit_c()
         while size > part:
             data += part
@@ -65,7 +68,7 @@ cdef class Tap(MessageHandler):
             head.part = 1
             head.unused = 0
             head.sequence = self.sequence
-            memcpy(slot + LATER_HEAD_BYTES, data, part)
+            copy_bytes(slot + LATER_HEAD_BYTES, data, part)
             self.ring.commit_c()
         self.sequence += 1
 
@@ -86,7 +89,10 @@ cdef class Tap(MessageHandler):
         self.now_ns = now_ns
         self.put_c(KIND_MESSAGE, last_in_batch, now_ns, message, size)
         lap_c(self.stamps, STAGE_JOURNAL)
-        return self.handler.on_message_c(message, size, now_ns, last_in_batch)
+        self.handler.on_message_c(message, size, now_ns, last_in_batch)
+        # Each slot is written once a lap, long after it has left the cache.
+        self.ring.fetch_c(SLOTS_NEAR)
+        return 0
 
     def on_message(self, bytes message, int64_t now_ns, bint last_in_batch) -> None:
         """Python twin of ``on_message_c``."""

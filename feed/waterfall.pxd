@@ -53,8 +53,6 @@ cdef struct Tally:
     int64_t samples
     int64_t switches_before
     int64_t faults_before
-    uint64_t request[4096]
-    int64_t sent[4096]        # ticks
     Bounds* exchange
     # Counts of the histograms, which the set keeps alive.
     uint64_t* header
@@ -67,6 +65,8 @@ cdef struct Tally:
     int64_t* delay
     int64_t* stage[9]
     int64_t* ack[5]
+    uint64_t request[4096]
+    int64_t sent[4096]        # ticks
 
 cdef class Waterfall(Stamper):
     cdef Tally tally

@@ -8,7 +8,7 @@ or at and after ``end`` is read.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, strlen
 
-from kernels.digits cimport are_digits, digits_value
+from kernels.digits cimport are_digits, digits_value, trailing_zeros
 from kernels.number cimport parse_double, parse_e8, quotient
 
 cdef enum:
@@ -44,11 +44,9 @@ cdef extern from *:
         return memcmp(at, text, bits == 0xFFFFFFFF ? 32 : __builtin_ctz(~bits)) == 0;
     }
     #endif
-    #define QUOTER_TRAILING_ZEROS(word) __builtin_ctzll(word)
     """
     const double POW10 "QUOTER_POW10" [23]
     const uint64_t POW10_INT "QUOTER_POW10_INT" [20]
-    int trailing_zeros "QUOTER_TRAILING_ZEROS" (uint64_t word) noexcept nogil
     # Both texts have PADDED_MAX bytes; those of ``bits`` are compared.
     bint begins_padded "quoter_begins" (const char* at, const char* text, uint32_t bits) noexcept nogil
 
@@ -73,19 +71,26 @@ cdef inline bint begins(const char* at, const char* end, const char* text, uint3
     return end - at >= length and memcmp(at, text, length) == 0
 
 
+cdef inline uint64_t unusual(uint64_t word) noexcept nogil:
+    """Not 0 if one of eight bytes of a string is a quote, a backslash, a control byte or not ASCII. The lowest bit that is
+    set is the top bit of the first such byte.
+    """
+    cdef uint64_t quote = word ^ 0x2222222222222222ULL
+    cdef uint64_t slash = word ^ 0x5C5C5C5C5C5C5C5CULL
+    # Borrows can only flag bytes above the first.
+    return (((quote - 0x0101010101010101ULL) & ~quote) | ((slash - 0x0101010101010101ULL) & ~slash)
+            | ((word - 0x2020202020202020ULL) & ~word) | word) & 0x8080808080808080ULL
+
+
 cdef inline const char* string_end(const char* at, const char* end) noexcept nogil:
     """The closing quote of a string whose first byte is ``at``; NULL for escapes, control bytes, non-ASCII text or no
     end.
     """
-    cdef uint64_t word, quote, slash, stop
+    cdef uint64_t word, stop
     cdef int step
     while end - at >= 8:
         memcpy(&word, at, 8)
-        quote = word ^ 0x2222222222222222ULL
-        slash = word ^ 0x5C5C5C5C5C5C5C5CULL
-        # The lowest flagged byte is exact; borrows can only flag bytes above it.
-        stop = (((quote - 0x0101010101010101ULL) & ~quote) | ((slash - 0x0101010101010101ULL) & ~slash)
-                | ((word - 0x2020202020202020ULL) & ~word) | word) & 0x8080808080808080ULL
+        stop = unusual(word)
         if stop:
             step = trailing_zeros(stop) >> 3
             return at + step if at[step] == c'"' else NULL

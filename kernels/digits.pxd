@@ -12,11 +12,15 @@ cdef extern from *:
     #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
     #error "words of text are read as little-endian"
     #endif
+    #define QUOTER_ZEROS 0x3030303030303030ULL
+    #define QUOTER_FIRST_BIT(word) __builtin_ctzll(word)
     static const char QUOTER_PAIRS[201] =
         "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
         "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
     """
     const char PAIRS "QUOTER_PAIRS" [201]
+    const uint64_t ZEROS "QUOTER_ZEROS"
+    int trailing_zeros "QUOTER_FIRST_BIT" (uint64_t word) noexcept nogil
 
 cdef enum:
     FOUR_DIGITS = 10000

@@ -35,6 +35,7 @@ cdef class RingWriter:
     cdef readonly int64_t record_bytes
     cdef readonly int64_t capacity
     cdef uint64_t next_             # number of the next record; the writer's own, no barrier needed
+    cdef uint64_t near_             # records before this one are in the cache, as far as is known
     cdef uint64_t words_            # a record
     cdef uint64_t* header_
     cdef object memory_             # the mapping; lives as long as this object, also after close
@@ -44,6 +45,8 @@ cdef class RingWriter:
     # DANGER: the slot is readers' memory again after commit_c; every claim must be committed before the next.
     cdef void* claim_c(self) noexcept nogil
     cdef void commit_c(self) noexcept nogil
+    # Fetches the memory of the next n records into the cache: for when there is time, so that writing them takes none.
+    cdef void fetch_c(self, uint64_t n) noexcept nogil
     # Copies record_bytes; the record is 8-byte aligned.
     cdef void push_c(self, const void* record) noexcept nogil
 

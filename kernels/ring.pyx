@@ -18,7 +18,19 @@ from kernels.fences cimport fence_acquire, fence_release, load_acquire, load_rel
 
 from kernels.segment import DIRECTORY, attach, create, orphaned
 
+cdef extern from *:
+    """
+    #if defined(__x86_64__)
+    /* A processor that does not know it takes it for a no-op. */
+    #define QUOTER_FETCH(line) __asm__ volatile("prefetchw %0" : : "m"(*(const char *) (line)))
+    #else
+    #define QUOTER_FETCH(line) __builtin_prefetch((line), 1, 3)
+    #endif
+    """
+    void fetch_line "QUOTER_FETCH"(const char* line) noexcept nogil
+
 cdef enum:
+    LINE_BYTES = 64
     MAGIC_WORD = 0
     VERSION_WORD = 1
     RECORD_WORD = 2
@@ -102,6 +114,20 @@ cdef class RingWriter:
         self.next_ += 1
         store_release(slot, 2 * self.next_)                            # release: the record is seen before it
         store_release(&self.header_[PUBLISHED_WORD], self.next_)       # release: the slot is ready before it
+
+    cdef void fetch_c(self, uint64_t n) noexcept nogil:
+        cdef uint64_t until = self.next_ + n
+        cdef const char* at
+        cdef const char* end
+        if self.near_ < self.next_:
+            self.near_ = self.next_
+        while self.near_ < until:
+            at = <const char*>(self.header_ + HEADER_WORDS + (self.near_ & <uint64_t>(self.capacity - 1)) * (1 + self.words_))
+            end = at + 8 * (1 + self.words_)
+            while at < end:
+                fetch_line(at)
+                at += LINE_BYTES
+            self.near_ += 1
 
     cdef void push_c(self, const void* record) noexcept nogil:
         cdef const uint64_t* source = <const uint64_t*>record

@@ -4,6 +4,7 @@ A slot is taken before the first byte of its request is written and freed only b
 or the proven end of the session that held it. Until then its size counts.
 """
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
 
 cdef enum:
@@ -22,32 +23,36 @@ cdef enum SlotState:
     SLOT_UNKNOWN = 5             # its fate was lost: counts until proven
     SLOT_ENDED = 6               # over, and fills that its last state counted are still on their way
 
+# What every decision looks at comes first, in a cache line of its own: ``slot_`` is aligned.
 cdef struct Slot:
     int32_t state
     int32_t instrument
     int32_t side                 # +1 buy, -1 sell
-    int32_t level                # index in the ladder, orders mode
-    int32_t quote                # 1: level of a mass quote
     int32_t order_id_length      # 0: not told yet
     int32_t repeats              # of ``repeat``: each may have found the level traded and put it back whole
-    int32_t put_back             # 1: stands for a level that ended and that one of its repeats may have put back
     int32_t stays                # 1: asked for in full again, the venue kept what is left of it
-    int32_t amends_told          # amends that session.orders has reported
-    int32_t amends_answered      # and that their replies have
     int64_t price_ticks
     int64_t lots                 # original size
     int64_t filled_lots          # by the venue's word
     int64_t owed_lots            # of these not booked yet: an answer counts fills that only a report shows
-    int64_t amend_ticks          # AMENDING: the price and original size asked for
-    int64_t amend_lots
+    int64_t amend_lots           # AMENDING: the original size and price asked for
+    int64_t amend_ticks
     int64_t sent_ns              # of the last request about it
     int64_t missed_ns            # when the venue first said that it does not know the order; 0: never
     uint64_t client_order_id
     uint64_t request             # hot request number that last touched it
     uint64_t placed              # mass quote that asked for it
+    int32_t level                # index in the ladder, orders mode
+    int32_t quote                # 1: level of a mass quote
+    int32_t put_back             # 1: stands for a level that ended and that one of its repeats may have put back
+    int32_t amends_told          # amends that session.orders has reported
+    int32_t amends_answered      # and that their replies have
     uint64_t repeat[4]           # mass quotes that repeated this level, oldest first, and whose reports may still be on their way
     char order_id[40]
+    char unused[48]              # whole cache lines
 
+
+@cython.final
 cdef class OrderTable:
     cdef readonly int32_t instruments
     cdef readonly int32_t used
@@ -55,6 +60,7 @@ cdef class OrderTable:
     cdef readonly uint64_t adopted        # orders of this session that no request of ours explains
     cdef readonly uint64_t late           # reports on orders that had already ended
     cdef Slot* slot_
+    cdef char* memory_                    # of the slots, from which they are aligned
     cdef int32_t* free_
     cdef int32_t* side_slot_              # [instrument][side 0 buy, 1 sell][SIDE_SLOTS]
     cdef int32_t* side_count_

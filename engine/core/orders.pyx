@@ -2,7 +2,9 @@
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp
+
+from kernels.bytes cimport zero_bytes
 
 STATES = {
     SLOT_FREE: "free", SLOT_PENDING: "pending", SLOT_LIVE: "live",
@@ -30,20 +32,21 @@ cdef class OrderTable:
     def __cinit__(self, int32_t instruments):
         cdef int32_t i
         self.instruments = instruments
-        self.slot_ = <Slot*>calloc(SLOTS, sizeof(Slot))
+        self.memory_ = <char*>calloc(SLOTS + 1, sizeof(Slot))
+        self.slot_ = <Slot*>(self.memory_ + (-<size_t>self.memory_) % sizeof(Slot))
         self.free_ = <int32_t*>calloc(SLOTS, sizeof(int32_t))
         self.side_slot_ = <int32_t*>calloc(instruments * 2 * SIDE_SLOTS, sizeof(int32_t))
         self.side_count_ = <int32_t*>calloc(instruments * 2, sizeof(int32_t))
         self.closed_ = <uint64_t*>calloc(CLOSED_MEMORY, sizeof(uint64_t))
         self.closed_count_ = <uint16_t*>calloc(CLOSED_BUCKETS, sizeof(uint16_t))
-        if not (self.slot_ and self.free_ and self.side_slot_ and self.side_count_ and self.closed_ and self.closed_count_):
+        if not (self.memory_ and self.free_ and self.side_slot_ and self.side_count_ and self.closed_ and self.closed_count_):
             raise MemoryError("order table")
         for i in range(SLOTS):
             self.free_[i] = SLOTS - 1 - i
         self.next_client_number = 1
 
     def __dealloc__(self):
-        free(self.slot_)
+        free(self.memory_)
         free(self.free_)
         free(self.side_slot_)
         free(self.side_count_)
@@ -59,7 +62,7 @@ cdef class OrderTable:
         index = self.free_[SLOTS - 1 - self.used]
         self.used += 1
         slot = &self.slot_[index]
-        memset(slot, 0, sizeof(Slot))
+        zero_bytes(slot, sizeof(Slot))
         slot.state = SLOT_PENDING
         slot.instrument = instrument
         slot.side = side

@@ -1,5 +1,6 @@
 """The gate: the only way to the encoder for anything that can add to exposure. Owner: the core's thread."""
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 from engine.core.orders cimport OrderTable
@@ -27,6 +28,8 @@ cdef struct GateLimits:       # of one instrument, in its ticks and lots
     double tick_usd
     bint reducing             # this instrument only reduces, whatever the mode
 
+
+@cython.final
 cdef class Gate:
     cdef readonly int32_t mode
     cdef GateLimits* limits_
