@@ -60,6 +60,7 @@ def command(
         "marks": dict(sorted(result.marks.items())),
         "canaries": found,
         "not_repeated": result.differing,
+        "differ_in_pieces": result.differing_in_pieces,
         "failures": [
             {"seed": v.seed, "invariant": v.invariant, "what": v.failure, "repeat": _again(v.seed, events)}
             for v in result.failures
@@ -69,7 +70,7 @@ def command(
         print_json(report)
     else:
         _show(report)
-    if result.failures or result.differing or missed:
+    if result.failures or result.differing or result.differing_in_pieces or missed:
         sys.exit(FAILED)
 
 
@@ -86,6 +87,8 @@ def _show(report: dict[str, Any]) -> None:
         click.echo(f"  seed {failure['seed']}: {failure['what']}\n    {failure['repeat']}")
     for seed in report["not_repeated"]:
         click.echo(f"  seed {seed} did not repeat itself")
+    for seed in report["differ_in_pieces"]:
+        click.echo(f"  seed {seed} sent something else when its messages came in pieces")
     if report["marks_missed"]:
         click.echo(f"never reached: {', '.join(report['marks_missed'])}")
     for name, line in report["canaries"].items():

@@ -30,4 +30,6 @@ cdef class Account(MessageHandler):
     cdef readonly int64_t missed_lots   # found after a connection was lost
     cdef readonly int64_t history_fills  # trades that the account's history told of them
     cdef readonly int64_t marked_lots   # those of them that were booked at the mark, for want of a trade
+    cdef readonly int64_t overshoots    # times that more traded than protection was to let through, and the most
+    cdef readonly int64_t overshoot_e8
     cdef readonly str last_error

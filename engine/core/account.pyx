@@ -238,6 +238,9 @@ cdef class Account(MessageHandler):
         cdef Instrument instrument
         if remaining > 0:
             return
+        if remaining < 0:
+            self.overshoots += 1
+            self.overshoot_e8 = max(self.overshoot_e8, -e8(remaining))
         for instrument in self.instruments:
             if instrument.product == product:
                 instrument.armed = False

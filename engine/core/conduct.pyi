@@ -45,6 +45,8 @@ class Conduct(Relisting):
     missed_lots: int
     history_fills: int
     marked_lots: int
+    overshoots: int
+    overshoot_e8: int
     last_error: str | None
     def __init__(self, plan: CorePlan, addresses: Addresses) -> None: ...
     def stamp(self, stamper: Stamper) -> None: ...

@@ -43,7 +43,7 @@ cdef class Instrument:
     cdef int32_t name_length
     cdef readonly int64_t tick_e8          # 0: not known yet
     cdef readonly int64_t lot_e8
-    cdef Book book
+    cdef readonly Book book
     cdef readonly bint book_synced
     cdef readonly bint wants_resync
     cdef double book_time_s

@@ -1,6 +1,7 @@
 from typing import Any
 
 from engine.core.plan import Record
+from kernels.book import Book
 
 BREACHES: dict[int, str]
 
@@ -10,6 +11,7 @@ class Instrument:
     product: str
     tick_e8: int
     lot_e8: int
+    book: Book
     book_synced: bool
     wants_resync: bool
     ticks: int

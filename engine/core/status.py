@@ -42,6 +42,8 @@ def describe(core: Any) -> dict[str, Any]:
             "missed_lots": core.missed_lots,
             "history_fills": core.history_fills,
             "marked_lots": core.marked_lots,
+            "protection_overshoots": core.overshoots,
+            "protection_overshoot": core.overshoot_e8 / 1e8,
         },
         "last_error": core.last_error,
         "instruments": instruments,

@@ -35,6 +35,10 @@ MARKS: tuple[str, ...] = (
     "malformed",
     "missed lots",
     "leftover orders",
+    "protection fired",
+    "protection overshot",
+    "book in doubt",
+    "reconnect budget",
     "outbox queued",
     "outbox throttles",
     "outbox openings",
@@ -64,6 +68,9 @@ class Result:
     failures: list[Verdict] = field(default_factory=list)
     marks: Counter[str] = field(default_factory=Counter)
     differing: list[int] = field(default_factory=list)
+    """Seeds that did not repeat themselves."""
+    differing_in_pieces: list[int] = field(default_factory=list)
+    """Seeds that sent something else when their messages came in pieces."""
 
     @property
     def marks_missed(self) -> list[str]:
@@ -126,7 +133,11 @@ def campaign(
     result.seconds = time.perf_counter() - started
     result.failures.sort(key=lambda verdict: verdict.seed)
     again = sorted(digests)[:: max(1, min(REPEATED_SHARE, len(digests)))]
-    result.differing = [seed for seed, digest in repeat(again, events).items() if digest != digests[seed]]
+    for seed, (digest, in_pieces) in repeat(again, events).items():
+        if digest != digests[seed]:
+            result.differing.append(seed)
+        if in_pieces != digests[seed]:
+            result.differing_in_pieces.append(seed)
     return result
 
 
@@ -138,8 +149,9 @@ def _spread(work: list[tuple[int, int, int]], jobs: int) -> Iterator[list[Verdic
         yield from pool.imap_unordered(run_range, work)
 
 
-def repeat(seeds: Sequence[int], events: int) -> dict[int, str]:
-    """Digests of these seeds from a fresh process whose hashes of strings are seeded otherwise."""
+def repeat(seeds: Sequence[int], events: int) -> dict[int, list[str]]:
+    """Digests of these seeds, and of the same runs with messages in pieces, from a fresh process whose hashes of
+    strings are seeded otherwise."""
     if not seeds:
         return {}
     code = (
@@ -152,13 +164,14 @@ def repeat(seeds: Sequence[int], events: int) -> dict[int, str]:
         stdout=subprocess.PIPE,
         check=True,
     )
-    return {int(seed): digest for seed, digest in json.loads(done.stdout).items()}
+    return {int(seed): found for seed, found in json.loads(done.stdout).items()}
 
 
-def digests(job: list[int]) -> dict[int, str]:
-    """Digest of each seed after the first member, which says how many events."""
+def digests(job: list[int]) -> dict[int, list[str]]:
+    """Digests of each seed after the first member, which says how many events: as it is, and in pieces."""
     events, *seeds = job
-    return {seed: run(draw(seed, events)).digest for seed in seeds}
+    options = {seed: draw(seed, events) for seed in seeds}
+    return {seed: [run(one).digest, run(one.in_pieces()).digest] for seed, one in options.items()}
 
 
 def find_canaries(

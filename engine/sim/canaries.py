@@ -14,11 +14,13 @@ from engine.core.step import Core
 from engine.sim.options import SECOND_NS
 
 if TYPE_CHECKING:
-    from engine.sim.trial import Trial
+    from engine.sim.host import Host
 
 ACTIVE = 0
 ORDERS = b'{"channel_name":"session.orders'
 TICKER = b'{"channel_name":"ticker.'
+BOOK = b'{"channel_name":"book.'
+PROTECTION = b'{"channel_name":"session.mm_protection'
 
 
 class Canary:
@@ -32,16 +34,28 @@ class Canary:
         """A core is made: of which plan."""
         return plan
 
-    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+    def outbound(self, host: "Host", text: bytes) -> bytes | None:
         """A request leaves the core: what the wire gets of it, None for nothing."""
         return text
 
-    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+    def inbound(self, host: "Host", data: bytes) -> list[bytes]:
         """A message reaches the core: what it takes it for."""
         return [data]
 
-    def after(self, trial: "Trial") -> None:
+    def after(self, host: "Host") -> None:
         """The core was called."""
+
+    def hears(self, host: "Host", data: bytes) -> bool:
+        """A connection that is gone delivers a message: whether the core took it."""
+        return False
+
+    def pause_ns(self, pause_ns: int | None) -> int | None:
+        """The pause before the next attempt to connect; None: the budget is used up."""
+        return pause_ns
+
+    def read(self, record: dict[str, Any]) -> dict[str, Any]:
+        """What the fast decoder has read."""
+        return record
 
 
 class ForgetsInFlight(Canary):
@@ -49,11 +63,11 @@ class ForgetsInFlight(Canary):
 
     name, within = "forgets orders in flight", 20
 
-    def after(self, trial: "Trial") -> None:
+    def after(self, host: "Host") -> None:
         """Break it after each call."""
-        for order in trial.core.table.orders():
+        for order in host.core.table.orders():
             if order["state"] == "pending":
-                trial.core.table.release(order["slot"])
+                host.core.table.release(order["slot"])
 
 
 class CountsTwice(Canary):
@@ -61,7 +75,7 @@ class CountsTwice(Canary):
 
     name, within = "counts a fill twice", 40
 
-    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+    def inbound(self, host: "Host", data: bytes) -> list[bytes]:
         """Break it on the way in."""
         if not data.startswith(ORDERS) or b'"trade_id"' not in data:
             return [data]
@@ -79,7 +93,7 @@ class LosesFills(Canary):
     def __init__(self) -> None:
         self._count = 0
 
-    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+    def inbound(self, host: "Host", data: bytes) -> list[bytes]:
         """Break it on the way in."""
         if not data.startswith(ORDERS) or b'"trade_id"' not in data:
             return [data]
@@ -97,7 +111,7 @@ class QuotesUnprotected(Canary):
 
     name, within = "quotes before cancel-on-disconnect", 20
 
-    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+    def outbound(self, host: "Host", text: bytes) -> bytes | None:
         """Break it on the way out."""
         if b'"private/set_cancel_on_disconnect"' in text:
             result = {"message_rate": 50}
@@ -106,7 +120,7 @@ class QuotesUnprotected(Canary):
         else:
             return text
         answer = orjson.dumps({"id": orjson.loads(text)["id"], "result": result})
-        trial.agenda.after(trial.options.latency_ns, lambda: trial.deliver_if_up([answer]))
+        host.agenda.after(host.options.latency_ns, lambda: host.deliver_if_up([answer]))
         return None
 
 
@@ -119,22 +133,22 @@ class TimeoutIsRejection(Canary):
         self._core: Core | None = None
         self._open: dict[int, int] = {}
 
-    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+    def outbound(self, host: "Host", text: bytes) -> bytes | None:
         """Break it on the way out."""
         request: dict[str, Any] = orjson.loads(text)
         if request["method"] in ("private/insert", "private/amend", "private/mass_quote"):
-            number, core = request["id"], trial.core
+            number, core = request["id"], host.core
             refusal = orjson.dumps({"id": number, "error": {"code": 6, "message": "no answer"}})
 
             def late() -> None:
-                if trial.core is core and number in self._open:
-                    trial.deliver_if_up([refusal])
+                if host.core is core and number in self._open:
+                    host.deliver_if_up([refusal])
 
-            self._open[number] = trial.now_ns
-            trial.agenda.after(trial.options.reply_ns - 1, late)
+            self._open[number] = host.now_ns
+            host.agenda.after(host.options.reply_ns - 1, late)
         return text
 
-    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+    def inbound(self, host: "Host", data: bytes) -> list[bytes]:
         """Break it on the way in."""
         if data.startswith(b'{"id":'):
             self._open.pop(int(data[6 : data.index(b",")]), None)
@@ -146,9 +160,9 @@ class IgnoresHalt(Canary):
 
     name, within = "ignores a halt", 40
 
-    def after(self, trial: "Trial") -> None:
+    def after(self, host: "Host") -> None:
         """Break it after each call."""
-        trial.core.gate.set_mode(ACTIVE)
+        host.core.gate.set_mode(ACTIVE)
 
 
 class IgnoresBreach(Canary):
@@ -156,10 +170,10 @@ class IgnoresBreach(Canary):
 
     name, within = "quotes on in a breach", 200
 
-    def after(self, trial: "Trial") -> None:
+    def after(self, host: "Host") -> None:
         """Break it after each call."""
-        for instrument in trial.core.instruments:
-            trial.core.gate.set_reducing(instrument.index, False)
+        for instrument in host.core.instruments:
+            host.core.gate.set_reducing(instrument.index, False)
 
 
 class PassesTheGate(Canary):
@@ -171,18 +185,18 @@ class PassesTheGate(Canary):
         self._last: dict[str, Any] | None = None
         self._calls = 0
 
-    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+    def outbound(self, host: "Host", text: bytes) -> bytes | None:
         """See what is sent."""
         if b'"private/mass_quote"' in text and b'"b":[],"a":[]' not in text:
             self._last = orjson.loads(text)
         return text
 
-    def after(self, trial: "Trial") -> None:
+    def after(self, host: "Host") -> None:
         """Break it after some calls."""
         self._calls += 1
-        core = trial.core
+        core = host.core
         if self._last is not None and self._calls % 10 == 0 and core.requests.pending == 0 and core.session.is_live:
-            trial.sink.sent.append(orjson.dumps(self._last | {"id": 1}))
+            host.sink.sent.append(orjson.dumps(self._last | {"id": 1}))
 
 
 class WaitsForEver(Canary):
@@ -204,18 +218,18 @@ class TrustsOldData(Canary):
         self._tickers: dict[bytes, bytes] = {}
         self._fed_ns = 0
 
-    def inbound(self, trial: "Trial", data: bytes) -> list[bytes]:
+    def inbound(self, host: "Host", data: bytes) -> list[bytes]:
         """Break it on the way in."""
         if data.startswith(TICKER):
             self._tickers[data[: data.index(b",")]] = data
         return [data]
 
-    def after(self, trial: "Trial") -> None:
+    def after(self, host: "Host") -> None:
         """Break it after each call."""
-        if trial.core.session.is_live and trial.now_ns - self._fed_ns > SECOND_NS:
-            self._fed_ns = trial.now_ns
+        if host.core.session.is_live and host.now_ns - self._fed_ns > SECOND_NS:
+            self._fed_ns = host.now_ns
             for data in self._tickers.values():
-                trial.core.on_message(data, trial.now_ns, False)
+                host.core.on_message(data, host.now_ns, False)
 
 
 class KeepsQuotesOnStop(Canary):
@@ -223,13 +237,93 @@ class KeepsQuotesOnStop(Canary):
 
     name, within = "never cancels", 40
 
-    def outbound(self, trial: "Trial", text: bytes) -> bytes | None:
+    def outbound(self, host: "Host", text: bytes) -> bytes | None:
         """Break it on the way out."""
         if b'"private/cancel' in text or b'"b":[],"a":[]' in text:
             answer = orjson.dumps({"id": orjson.loads(text)["id"], "result": None})
-            trial.agenda.after(trial.options.latency_ns, lambda: trial.deliver_if_up([answer]))
+            host.agenda.after(host.options.latency_ns, lambda: host.deliver_if_up([answer]))
             return None
         return text
+
+
+class HearsTheDead(Canary):
+    """What an old socket delivers is taken for the new one's."""
+
+    name, within = "hears old connections", 200
+
+    def hears(self, host: "Host", data: bytes) -> bool:
+        """Break it behind the rules."""
+        host.core.on_message(data, host.now_ns, True)
+        return True
+
+
+class ConnectsAtOnce(Canary):
+    """A lost connection is made again at once, however often."""
+
+    name, within = "reconnects without a pause", 40
+
+    def pause_ns(self, pause_ns: int | None) -> int | None:
+        """Break it between connections."""
+        return 0
+
+
+class ReadsWrongly(Canary):
+    """The fast decoder takes the best bid for the mark price."""
+
+    name, within = "decodes a number wrongly", 60
+
+    def read(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Break it in the decoder."""
+        return record | {"mark_price": record["best_bid_e8"] / 1e8} if "best_bid_e8" in record else record
+
+
+class SkipsTotals(Canary):
+    """Book changes are applied without a look at the totals, and some are not applied."""
+
+    name, within = "ignores lost book changes", 100
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def inbound(self, host: "Host", data: bytes) -> list[bytes]:
+        """Break it on the way in."""
+        if not data.startswith(BOOK) or b'"snapshot":true' in data:
+            return [data]
+        self._count += 1
+        message = orjson.loads(data)
+        book = message["notification"]
+        for member in ("total_bid_amount", "total_ask_amount"):
+            del book[member]
+        if self._count % 8 == 0:
+            book.pop("bid_changes", None)
+        return [orjson.dumps(message)]
+
+
+class RevivesOrders(Canary):
+    """The end of an order is taken for its being open."""
+
+    name, within = "revives orders that ended", 60
+
+    def inbound(self, host: "Host", data: bytes) -> list[bytes]:
+        """Break it on the way in."""
+        if not data.startswith(ORDERS):
+            return [data]
+        message = orjson.loads(data)
+        for line in message["notification"]:
+            if line["status"].startswith("cancelled"):
+                line["status"] = "open"
+                line.pop("delete_reason", None)
+        return [orjson.dumps(message)]
+
+
+class TrustsProtection(Canary):
+    """Nobody listens to protection that fires."""
+
+    name, within = "does not hear protection", 200
+
+    def inbound(self, host: "Host", data: bytes) -> list[bytes]:
+        """Break it on the way in."""
+        return [] if data.startswith(PROTECTION) else [data]
 
 
 CANARIES: tuple[type[Canary], ...] = (
@@ -244,4 +338,10 @@ CANARIES: tuple[type[Canary], ...] = (
     WaitsForEver,
     TrustsOldData,
     KeepsQuotesOnStop,
+    HearsTheDead,
+    ConnectsAtOnce,
+    ReadsWrongly,
+    SkipsTotals,
+    RevivesOrders,
+    TrustsProtection,
 )

@@ -5,13 +5,19 @@ Every check is cheap: sums that the exchange keeps, and the few orders that rest
 """
 
 from collections import deque
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
 import orjson
 
 from engine.core.step import Core
+from engine.sim.bookwatch import BookWatch
+from engine.sim.guard import PROTECTION, Guard
+from engine.sim.ledger import Ledger
 from engine.sim.options import LOT_CONTRACTS, LOT_E8, SECOND_NS, SwarmOptions
+from engine.sim.twin import Record, Twin
+from engine.sim.violation import Violation
 from feed.exchange.accounts import Account, Position
 from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
@@ -20,7 +26,8 @@ from feed.exchange.orders import Order
 MESSAGE_RATE = 50
 COLLAR = 0.015
 STP = b'"delete_reason":"self_trade_prevention"'
-TICKER = b'{"channel_name":"ticker.'
+CHANNEL_AT = len(b'{"channel_name":"')
+ORDER_ID = b'"order_id"'
 REPLY = b'{"id":'
 ORDERS = b'{"channel_name":"session.orders'
 CANCEL_SESSION = "private/cancel_session"
@@ -29,18 +36,17 @@ ARMING = "private/set_mm_protection"
 MOVING = ("private/insert", "private/amend", "private/mass_quote")
 
 
-class Violation(Exception):
-    """An invariant does not hold: its number in the list, and what was seen."""
-
-    def __init__(self, invariant: int, what: str) -> None:
-        super().__init__(f"invariant {invariant}: {what}")
-        self.invariant = invariant
-
-
 class Checker:
     """Watches one core. ``reset`` for a new connection; ``foreign_lots`` is what others traded on its account."""
 
-    def __init__(self, options: SwarmOptions, exchange: Exchange, core: Core, account: str) -> None:
+    def __init__(
+        self,
+        options: SwarmOptions,
+        exchange: Exchange,
+        core: Core,
+        account: str,
+        read: Callable[[Record], Record],
+    ) -> None:
         self.options = options
         self.exchange = exchange
         self.core = core
@@ -61,6 +67,12 @@ class Checker:
         self._now_ns = 0
         self._sides = 0
         self._since: dict[int, int] = {}
+        self._rested_e8 = self._looks = 0
+        products = {name: exchange.listings[name].spec.product for name in self._names}
+        self.guard = Guard(core, products)
+        self.ledger = Ledger(core)
+        self.books = BookWatch(core, exchange)
+        self._twin = Twin(core, options.seed, read)
         self.cleared = 0
         """Sessions that were cancelled because the message rate left no room for a clear."""
 
@@ -74,12 +86,18 @@ class Checker:
         self._moving.clear()
         self._keys_of.clear()
         self._since.clear()
+        self.guard.reset()
+        self.ledger.reset()
+        self.books.reset()
 
     def restarted(self, core: Core) -> None:
         """A new process of the core: client order ids may begin anew, because every session does."""
         self.core = core
         self._client_ids.clear()
         self._sides = 0
+        self.guard.restarted(core)
+        self.ledger.restarted(core)
+        self.books.restarted(core)
 
     @property
     def account(self) -> Account | None:
@@ -103,27 +121,45 @@ class Checker:
 
     def delivered(self, data: bytes, now_ns: int) -> None:
         """A message reaches the core."""
-        if data.startswith(TICKER):
-            message = orjson.loads(data)
-            name = message["channel_name"].split(".")[1]
-            line = message["notification"]
-            self._ticker_ns[name] = now_ns
-            self._references[name] = [
-                price for price in (line["mark_price"], line["index"]) if isinstance(price, int | float) and price > 0
-            ]
-        elif data.startswith(REPLY) and self._keys_of:
-            self._answered(int(data[len(REPLY) : data.index(b",")]))
-        elif data.startswith(ORDERS):
-            if self._moving and self.options.mode == "orders":
-                self._reported(data)
-            if STP in data and not self.foreign_lots:
-                raise Violation(10, f"the venue prevented a self-trade: {data!r}")
+        self._twin.delivered(data)
+        if data.startswith(REPLY):
+            if self._keys_of:
+                self._answered(int(data[len(REPLY) : data.index(b",")]))
+            if ORDER_ID in data:
+                self.ledger.answered(data)
+            return
+        channel = data[CHANNEL_AT : CHANNEL_AT + 4]
+        if channel == b"book":
+            self.books.delivered(data)
+        elif channel == b"tick":
+            self._priced(data, now_ns)
+        elif channel == b"sess":
+            if data.startswith(ORDERS):
+                rows = orjson.loads(data)["notification"]
+                self.ledger.told(rows)
+                if self._moving and self.options.mode == "orders":
+                    self._reported(rows)
+                if STP in data and not self.foreign_lots:
+                    raise Violation(10, f"the venue prevented a self-trade: {data!r}")
+            elif data.startswith(PROTECTION):
+                self.guard.delivered(data)
+
+    def _priced(self, data: bytes, now_ns: int) -> None:
+        """A ticker reaches the core: what prices are measured against."""
+        message = orjson.loads(data)
+        name = message["channel_name"].split(".")[1]
+        line = message["notification"]
+        self._ticker_ns[name] = now_ns
+        self._references[name] = [
+            price for price in (line["mark_price"], line["index"]) if isinstance(price, int | float) and price > 0
+        ]
 
     def sent(self, text: bytes, now_ns: int) -> None:
         """The core wrote a request."""
         request = orjson.loads(text)
         if request["method"] == ARMING:
             self._rate(now_ns)
+            self.guard.armed(request["params"]["product"])
         elif request["method"] in MOVING:
             self._now_ns = now_ns
             self._rate(now_ns)
@@ -163,6 +199,7 @@ class Checker:
                 self._change(request_id, entry["i"])
             if levels:
                 self._exposing(entry["i"])
+                self.guard.quoting(entry["i"])
                 self._change(request_id, entry["i"])
             for price, amount in levels:
                 self._level(entry["i"], price, amount)
@@ -239,9 +276,9 @@ class Checker:
             if self._moving.get(key, (0, 0))[0] == request_id:
                 del self._moving[key]
 
-    def _reported(self, data: bytes) -> None:
+    def _reported(self, rows: list[dict[str, Any]]) -> None:
         """An order's report is as good an answer as the reply."""
-        for line in orjson.loads(data)["notification"]:
+        for line in rows:
             self._moving.pop(line.get("client_order_id"), None)
 
     # --- what is ---------------------------------------------------------------------------------------------------
@@ -258,15 +295,24 @@ class Checker:
             drawn_down = self.options.drawdown_usd < inf and core.halt_reason.startswith("drawdown")
             if not (self.halts_expected or drawn_down or self.liquidated()):
                 raise Violation(14, f"halted without cause: {core.halt_reason}")
+        if self.ledger.moved:
+            self.ledger.positions()
         account = self.account
         if account is None:
             return
+        rested_e8 = 0
         for index, name in enumerate(self._names):
             position = account.positions.get(name)
             if position is not None:
-                self._bounded(index, position, live, now_ns)
+                self._bounded(index, position, live)
+                rested_e8 = max(rested_e8, position.open_buy_e8, position.open_sell_e8)
+        if self._connection is not None:
+            for group in self._connection.groups.values():
+                if group.remaining_e8 <= 0:
+                    self.guard.judge(group, self._rested_e8)
+        self._rested_e8 = rested_e8
 
-    def _bounded(self, index: int, position: Position, live: bool, now_ns: int) -> None:
+    def _bounded(self, index: int, position: Position, live: bool) -> None:
         """The worst that may become of a position is within the limit, and the core believes at least as much."""
         name = self._names[index]
         held = position.amount_e8 // LOT_E8
@@ -288,11 +334,17 @@ class Checker:
         if left:
             raise Violation(12, f"{len(left)} orders of an earlier session are open as quoting begins")
 
-    def deep(self, now_ns: int) -> None:
-        """Every order that can trade is believed possible."""
+    def deep(self, now_ns: int, quiet: bool) -> None:
+        """Every order that can trade is believed possible. ``quiet``: nothing is on its way to the core."""
+        self.guard.reported()
         if not self.core.session.is_live:
             return
+        self.ledger.positions()
+        self._looks += 1
+        if quiet and self._looks % 2:
+            self.books.judge(now_ns)
         believed = self.core.table.orders()
+        self.ledger.orders(believed)
         self._decided(believed, now_ns)
         by_id = {order["order_id"]: order for order in believed}
         ours = self.ours()

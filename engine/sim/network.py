@@ -13,8 +13,10 @@ from engine.sim.options import MS, SECOND_NS, SwarmOptions
 from engine.sim.wire import ORDERS, Wire
 from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
+from feed.frames import FrameRules, MessageHandler
 
 PING = b""
+ABNORMAL = 1006
 PING_NS = SECOND_NS
 DEAD_NS = 4 * SECOND_NS
 """When the transport gives up a peer that answers no ping."""
@@ -24,8 +26,9 @@ COALESCE_NS = 20 * MS
 class Link:
     """One connection between core and exchange.
 
-    ``deliver``: messages reach the core, with whether the batch ends there. ``lost``: the core learns that the
-    connection is gone. ``ready_ns``: the core's process does not run before this time.
+    ``handler``: gets the messages, through the websocket rules of this connection. ``deliver``: a read of the socket
+    brings messages. ``lost``: the core learns that the connection is gone; ``old``: its socket still brings messages.
+    ``ready_ns``: the core's process does not run before this time.
     """
 
     def __init__(
@@ -35,8 +38,10 @@ class Link:
         wire: Wire,
         exchange: Exchange,
         rng: Random,
-        deliver: Callable[[list[bytes]], None],
+        handler: MessageHandler,
+        deliver: Callable[["Link", list[bytes]], None],
         lost: Callable[[str], None],
+        old: Callable[["Link", list[bytes]], None],
         ready_ns: Callable[[], int],
     ) -> None:
         self.up = True
@@ -48,8 +53,10 @@ class Link:
         self._exchange = exchange
         self._rng = rng
         self._latency_ns = options.latency_ns
+        self.rules = FrameRules(handler)
         self._deliver = deliver
         self._lost = lost
+        self._old = old
         self._ready_ns = ready_ns
         self._inbound: deque[tuple[int, bytes]] = deque()
         self._outbound: deque[tuple[int, bytes]] = deque()
@@ -62,6 +69,11 @@ class Link:
     def idle(self) -> bool:
         """Nothing is on its way."""
         return not self._inbound and not self._outbound
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is on its way to the core."""
+        return not self._inbound and self.up and self.reached
 
     # --- core to exchange -----------------------------------------------------------------------------------------
 
@@ -142,7 +154,7 @@ class Link:
         while batch and self.up:
             size = self._rng.randint(1, len(batch)) if self._wire.strikes("rechunk") else len(batch)
             chunk, batch = batch[:size], batch[size:]
-            self._deliver(chunk)
+            self._deliver(self, chunk)
 
     def _closed(self, code: int, reason: str) -> None:
         """The exchange ends the connection; the core learns after everything sent before."""
@@ -155,7 +167,7 @@ class Link:
         """The core's end learns that the connection is gone."""
         if self.up:
             self.up = False
-            self._lost(reason)
+            self._end(reason)
 
     def abort(self) -> None:
         """The core's end is dropped; the exchange sees it, unless bytes pass no more."""
@@ -169,7 +181,15 @@ class Link:
         """Both ends see the end; what was under way is lost."""
         if self.up:
             self.abort()
-            self._lost(reason)
+            self._end(reason)
+
+    def _end(self, reason: str) -> None:
+        """The transport tells the end once, and its rules let nothing through behind it."""
+        self.rules.poison(ABNORMAL, "the connection is gone")
+        if self._inbound and self._wire.strikes("old_socket"):
+            left = [data for _, data in self._inbound]
+            self._agenda.after(self._rng.choice((0, self._latency_ns, SECOND_NS)), lambda: self._old(self, left))
+        self._lost(reason)
 
     def go_silent(self) -> None:
         """Nothing passes any more and nobody is told: the exchange's timeout and our pings find out."""

@@ -13,6 +13,7 @@ from typing import Literal
 from engine.config_schema import Config
 from engine.core.plan import CorePlan, Limits, Timing
 from engine.plan_builder import core_plan
+from feed.backoff import BackoffSettings
 from feed.exchange.instruments import Instrument
 from feed.exchange.options import Options as ExchangeOptions
 
@@ -45,6 +46,7 @@ CHANCES: dict[str, tuple[float, float]] = {
     "hiccup": (0.005, 0.2),
     "odd_ticker": (0.01, 0.1),
     "adversary": (0.1, 0.9),
+    "old_socket": (0.1, 1.0),
 }
 """Faults that befall a message, and the range of their probability when they are on."""
 
@@ -100,7 +102,9 @@ class SwarmOptions:
     cooldown_ns: int
     drawdown_usd: float
     stop_at_end: bool
+    backoff: BackoffSettings
     exchange: ExchangeOptions
+    fragmented: bool = False
 
     def rng(self, name: str) -> Random:
         """The random source of one part."""
@@ -113,6 +117,10 @@ class SwarmOptions:
     def shortened(self, events: int) -> "SwarmOptions":
         """The same run with another length of its safety phase."""
         return replace(self, events=events)
+
+    def in_pieces(self) -> "SwarmOptions":
+        """The same run with its messages in pieces, which must change nothing."""
+        return replace(self, fragmented=True)
 
     @property
     def listed(self) -> tuple[Instrument, ...]:
@@ -200,6 +208,12 @@ def draw(seed: int, events: int) -> SwarmOptions:
         cooldown_ns=rng.choice((200, 1000, 3000)) * MS,
         drawdown_usd=rng.choice((inf, inf, inf, 0.004, 0.01, 0.03)) * limit * LOT_CONTRACTS * PRICES_USD["BTCUSD"],
         stop_at_end=rng.random() < 0.5,
+        backoff=BackoffSettings(
+            first_ns=rng.choice((1, 20, 250)) * MS,
+            cap_ns=rng.choice((250, 1000, 3000)) * MS,
+            stable_ns=rng.choice((1, 3, 60)) * SECOND_NS,
+            attempts_an_hour=rng.choice((2, 4, 120)),
+        ),
         exchange=_exchange(rng),
     )
 

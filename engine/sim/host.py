@@ -1,0 +1,350 @@
+"""The surroundings of the core in a simulated run: its process, its operator, its connections one after another."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from engine.core.instrument import BREACHES
+from engine.core.step import Core
+from engine.journal.replay import state_sha256
+from engine.sim.agenda import Agenda
+from engine.sim.canaries import Canary
+from engine.sim.checkers import Checker
+from engine.sim.market import HostileMarket
+from engine.sim.network import Link
+from engine.sim.options import MS, SECOND_NS, START_NS, SwarmOptions
+from engine.sim.reconnects import Reconnects
+from engine.sim.violation import Violation
+from engine.sim.wire import Wire
+from feed.backoff import Backoff
+from feed.exchange.connection import Connection
+from feed.exchange.exchange import Exchange
+from feed.frames import ListSink
+from kernels.kept import addresses
+
+PRICE = re.compile(rb'"price":([0-9.]+)')
+KEY_NAME = "K1"
+ACCOUNT = "A1"
+CALM_PAUSE_NS = 250 * MS
+"""Between two connections once everything is healed."""
+
+
+def token(now_ns: int) -> str:
+    """A login token whose signature nobody checks: the simulated exchange runs in open mode."""
+    parts = ({"alg": "RS512", "kid": KEY_NAME}, {"iat": now_ns / 1e9})
+    return ".".join(base64.urlsafe_b64encode(orjson.dumps(part)).rstrip(b"=").decode() for part in parts) + ".AA"
+
+
+class Host:
+    """Base of ``engine.sim.trial.Trial``: everything around one core. ``canary``: what is broken on purpose."""
+
+    def __init__(self, options: SwarmOptions, canary: Canary | None = None) -> None:
+        self.options = options
+        self.marks: Counter[str] = Counter()
+        self.agenda = Agenda(START_NS)
+        self.wire = Wire(options, self.marks)
+        self.market = HostileMarket(options.listed, options.rng("market"), options.market_step_ns, options.market_whole)
+        self.exchange = Exchange(
+            self.market, replace(options.exchange, deposit_usd=options.deposit_usd), seed=options.seed
+        )
+        self.exchange.start(START_NS)
+        self.canary = canary or Canary()
+        self._broken = canary is not None
+        self._pauses = options.rng("backoff")
+        self._processes = 0
+        self._start_process()
+        self.checker = Checker(options, self.exchange, self.core, ACCOUNT, self.canary.read)
+        self.link: Link | None = None
+        self.healed = False
+        self.ready_ns = 0
+        self.lives = 0
+        self._net = options.rng("net")
+        self._adversary = options.rng("adversary")
+        self._cuts = options.rng("fragments")
+        self._digest = hashlib.sha256()
+        self._was_live = False
+        self._foreign: Connection | None = None
+        self._halted_ns = 0
+        self._was_halted = False
+        self._breaches: dict[bytes, int] = {}
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated time."""
+        return self.agenda.now_ns
+
+    # --- process ----------------------------------------------------------------------------------------------------
+
+    def _start_process(self) -> None:
+        """A core that has been told nothing, and the pauses between its connections."""
+        self.sink = ListSink()
+        self.core = Core(self.canary.plan(self.options.plan()), addresses())
+        self.core.attach(self.sink)
+        self._processes += 1
+        self._backoff = Backoff(self._pauses, self.options.backoff)
+        self._reconnects = Reconnects(self.options.backoff)
+
+    def kill(self, pause_ns: int) -> None:
+        """The process dies at once and another one starts from the same plan; a halt is kept by whoever starts it."""
+        if self.link is not None:
+            self.link.abort()
+            self.link = None
+        self._start_process()
+        self.checker.restarted(self.core)
+        self.checker.reset(None)
+        self._was_live = False
+        if self.checker.halted:
+            self._operator("halt")
+        self._connect_after(pause_ns)
+
+    def _call(self, act: Callable[[], None]) -> None:
+        """Call the core, then do what it wishes; it never raises."""
+        try:
+            act()
+            if self.core.wants_token and self.link is not None:
+                self.core.provide_token(token(self.now_ns), self.now_ns)
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation(34, f"the core raised {type(error).__name__}: {error}") from error
+        self.canary.after(self)
+        self._send()
+        if self.core.session.is_live and not self._was_live:
+            self.lives += 1
+            self.marks["live"] += 1
+            self._backoff.live(self.now_ns)
+            self._reconnects.live(self.now_ns)
+        self._was_live = self.core.session.is_live
+        self._watch_limits()
+        if self.core.fatal is not None:
+            raise Violation(28, f"gave up for ever: {self.core.fatal}")
+        if self.core.wants_close is not None and self.link is not None:
+            self.marks[f"close: {self.core.wants_close.lstrip('0123456789 ')[:40]}"] += 1
+            self.link.cut(self.core.wants_close)
+
+    def _watch_limits(self) -> None:
+        """Mark the monitors that have acted."""
+        core = self.core
+        if core.halt_reason is not None and not self._was_halted:
+            self.marks[f"halt: {core.halt_reason.split()[0]}"] += 1
+        self._was_halted = core.halt_reason is not None
+        for instrument in core.instruments:
+            if instrument.breach != self._breaches.get(instrument.name, 0):
+                self._breaches[instrument.name] = instrument.breach
+                if instrument.breach:
+                    self.marks[f"breach: {BREACHES[instrument.breach]}"] += 1
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        sent, self.sink.sent = self.sink.sent, []
+        link = self.link
+        if link is None:
+            return
+        for text in sent:
+            self._digest.update(b"> %d " % self.now_ns + text)
+            self.checker.sent(text, self.now_ns)
+            passed = self.canary.outbound(self, text)
+            if passed is not None:
+                link.send(passed)
+        if sent and self.wire.strikes("hiccup"):
+            self.sink.blocked = True
+            self.agenda.after(self._net.randint(1, 3 * MS), self.unblock)
+        if sent and self.wire.strikes("adversary"):
+            arrival_ns, listed = link.arrival_ns(), self._adversary.choice(self.options.listed)
+            buy, lots = self._adversary.random() < 0.5, self._adversary.choice((1, 2, 1000))
+            for due_ns in (arrival_ns - 1, arrival_ns + 1):
+                self.agenda.at(due_ns, lambda: self._take(listed.name, buy, lots))
+            price = PRICE.search(sent[-1])
+            if price is not None and self._adversary.random() < 0.5:
+                self.agenda.at(arrival_ns - 1, lambda: self._meet(float(price[1])))
+
+    def _take(self, name: str, buy: bool, lots: int) -> None:
+        self.exchange.advance(self.now_ns)
+        self.market.take(name, buy, lots)
+
+    def _meet(self, price_usd: float) -> None:
+        """Let a single order that is about to arrive find its price taken by the other side."""
+        self.exchange.advance(self.now_ns)
+        self.agenda.after(MS, self.market.meet(price_usd))
+
+    def _deliver(self, link: Link, batch: list[bytes]) -> None:
+        """A read of the socket: its messages, through the websocket rules of their connection."""
+        self.marks["batches" if len(batch) > 1 else "messages"] += 1
+
+        def act() -> None:
+            now_ns, delivered, frame = self.agenda.now_ns, self.checker.delivered, link.rules.on_frame
+            arriving = batch
+            if self._broken:
+                arriving = [data for text in batch for data in self.canary.inbound(self, text)]
+            self._digest.update(b"< %d " % now_ns + b"".join(arriving))
+            for data in batch:
+                delivered(data, now_ns)
+            last = len(arriving)
+            for data in arriving:
+                last -= 1
+                if self.options.fragmented:
+                    self._fragments(link, data, last == 0, first=data is arriving[0])
+                else:
+                    frame(1, True, 0, data, now_ns, last == 0)
+            if link.rules.error is not None:
+                raise link.rules.error
+
+        self._call(act)
+
+    def _fragments(self, link: Link, data: bytes, last: bool, *, first: bool) -> None:
+        """A message in pieces, with pings between them; in several reads where no message is complete before."""
+        cuts = sorted(self._cuts.randint(0, len(data)) for _ in range(self._cuts.randint(0, 3)))
+        pieces = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+        for number, piece in enumerate(pieces):
+            whole = number == len(pieces) - 1
+            end = last if whole else first and self._cuts.random() < 0.5
+            link.rules.on_frame(0 if number else 1, whole, 0, piece, self.now_ns, end)
+            if not whole and self._cuts.random() < 0.3:
+                link.rules.on_frame(9, True, 0, b"still there?", self.now_ns, first)
+
+    def _old(self, link: Link, batch: list[bytes]) -> None:
+        """What an old socket still delivers changes nothing."""
+        before = state_sha256(self.core)
+        for data in batch:
+            if not self.canary.hears(self, data):
+                link.rules.on_frame(1, True, 0, data, self.now_ns, True)
+        if self.sink.sent or state_sha256(self.core) != before:
+            raise Violation(27, f"a connection that is gone has changed something: {batch[0]!r}")
+
+    def deliver_if_up(self, batch: list[bytes]) -> None:
+        """Let messages reach the core that the exchange did not send, if there is a connection."""
+        if self.link is not None and self.link.up:
+            self._deliver(self.link, batch)
+
+    def _connect(self) -> None:
+        """A new connection, as the live loop makes one after its pause."""
+        if self.link is not None:
+            return
+        if not self.healed:
+            self._reconnects.connecting(self.now_ns)
+        self.sink.sent.clear()
+        self.link = Link(
+            self.options,
+            self.agenda,
+            self.wire,
+            self.exchange,
+            self._net,
+            self.core,
+            self._deliver,
+            self._lost,
+            self._old,
+            lambda: self.ready_ns,
+        )
+        self.checker.reset(self.link.connection)
+        self._call(lambda: self.core.on_connected(self.now_ns))
+
+    def _lost(self, reason: str) -> None:
+        """The connection is gone; the next one after a pause, or by another process when the budget is used up."""
+        self.link = None
+        self.sink.sent.clear()
+        self.checker.reset(None)
+        self._was_live = False
+        self._reconnects.lost(self.now_ns)
+        self._call(lambda: self.core.on_disconnected(self.now_ns, reason))
+        pause_ns = self.canary.pause_ns(self._backoff.pause_ns(self.now_ns))
+        if self.healed:
+            self._connect_after(CALM_PAUSE_NS)
+        elif pause_ns is None:
+            self.marks["reconnect budget"] += 1
+            self.kill(SECOND_NS)
+        else:
+            self._connect_after(pause_ns)
+
+    def _connect_after(self, pause_ns: int) -> None:
+        """Connect after a pause, unless another process has begun meanwhile: its attempts are its own."""
+        process = self._processes
+        self.agenda.after(pause_ns, lambda: self._connect() if process == self._processes else None)
+
+    def unblock(self) -> None:
+        """The socket takes bytes again."""
+        self.sink.blocked = False
+
+    # --- operator and others ------------------------------------------------------------------------------------------
+
+    def _operator(self, act: str) -> None:
+        self._call(lambda: self.core.operator(act, self.now_ns))
+
+    def halt(self) -> None:
+        """The operator halts; within the patience of the options no order may be left, as long as it lasts."""
+        self.checker.halted = self.checker.halts_expected = True
+        self._operator("halt")
+        started_ns = self.now_ns
+
+        def judge() -> None:
+            if self.checker.halted and started_ns == self._halted_ns and self.checker.ours():
+                raise Violation(
+                    15, f"{len(self.checker.ours())} orders left {self.options.patience_ns / 1e9} s after the halt"
+                )
+
+        self._halted_ns = started_ns
+        self.agenda.after(self.options.patience_ns, judge)
+
+    def resume(self) -> None:
+        """The operator resumes, or is refused while the cause persists; then a new connection reconciles first."""
+        refused = False
+
+        def act() -> None:
+            nonlocal refused
+            try:
+                self.core.operator("resume", self.now_ns)
+            except ValueError:
+                refused = True
+
+        self.checker.halted = False
+        self._call(act)
+        if refused:
+            self.marks["resume refused"] += 1
+            self.checker.halted = self.core.halt_reason is not None
+            self._halted_ns = self.now_ns
+            if self.link is not None and self.core.session.is_live:
+                self.link.cut("reconcile")
+        elif self.healed:
+            self.checker.halts_expected = bool(self.checker.foreign_lots)
+
+    def foreign(self, method: str, params: dict[str, Any]) -> None:
+        """Somebody else on the same account sends a request."""
+        if self._foreign is None:
+            self._foreign = self.exchange.connect(lambda data: None, self.now_ns)
+            login = {"method": "public/login", "params": {"token": token(self.now_ns)}, "id": 1}
+            self._foreign.receive(orjson.dumps(login), self.now_ns)
+        request = {"method": method, "params": params, "id": 2}
+        self._foreign.receive(orjson.dumps(request), self.now_ns)
+
+    def _count_branches(self) -> None:
+        """Rare branches of the core that this run reached."""
+        core = self.core
+        counts = {
+            "late report": core.table.late,
+            "duplicate fill": core.reports.duplicates,
+            "unknown reply": core.reports.unknown_replies,
+            "venue error": core.reports.errors,
+            "resync": core.resyncs,
+            "malformed": core.malformed,
+            "missed lots": core.missed_lots,
+            "history fills": core.history_fills,
+            "lots at the mark": core.marked_lots,
+            "leftover orders": core.leftover_orders,
+        }
+        outbox = core.outbox.stats()
+        counts |= {f"outbox {name}": int(outbox[name]) for name in ("queued", "throttles", "openings")}
+        counts["post-only move"] = self.exchange.execution.moves
+        checker = self.checker
+        counts["cleared by session"] = checker.cleared
+        counts |= {"protection fired": checker.guard.fired, "protection overshot": checker.guard.overshot}
+        counts["book in doubt"] = checker.books.wrong
+        counts |= {f"gate: {reason}": count for reason, count in core.gate.refusals().items()}
+        for name, count in counts.items():
+            if count:
+                self.marks[name] += count
