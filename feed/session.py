@@ -114,6 +114,7 @@ class Session(Answers):
         """A new connection is up."""
         self._move(Trigger.CONNECTED)
         self.generation += 1
+        self.stray_replies = 0
         self._subscribed = False
         self._snapshots.clear()
         self._history.begin()

@@ -176,6 +176,10 @@ cdef class Instrument:
         if self.tick_e8 == 0 or self.regridding or self.delisted:
             return 0
         if update.snapshot:
+            if self.book_synced and update.time_s < self.book_time_s:
+                # Not one that was asked for, and older than what is known: nothing tells which of the two is the book.
+                self.book_synced = False
+                return 1
             self.book.clear_c()
             self.book_synced = True
             self.wants_resync = False

@@ -28,11 +28,15 @@ cdef class RequestRing:
     cdef Request* ring_
     cdef readonly uint64_t next_id
     cdef readonly int32_t pending
+    cdef readonly int64_t given_up   # of this connection: requests whose answer is overdue
+    cdef readonly int64_t strays     # of this connection: answers that nobody waits for
     cdef uint64_t oldest         # no request below this id is in flight
 
     cdef Request* open_c(self, int32_t kind, int32_t slot, uint64_t client_order_id, int64_t now_ns) noexcept nogil
     cdef Request* find_c(self, uint64_t id) noexcept nogil
     cdef void close_c(self, Request* request) noexcept nogil
+    cdef void give_up_c(self, Request* request) noexcept nogil
+    cdef void stray_c(self) noexcept nogil
     cdef Request* overdue_c(self, int64_t sent_before_ns) noexcept nogil
     cdef int64_t oldest_sent_ns_c(self) noexcept nogil
     cdef void forget_all_c(self) noexcept nogil

@@ -43,6 +43,18 @@ cdef class RequestRing:
         request.kind = REQUEST_NONE
         self.pending -= 1
 
+    cdef void give_up_c(self, Request* request) noexcept nogil:
+        """No answer is waited for any more; one may come late."""
+        self.close_c(request)
+        self.given_up += 1
+
+    cdef void stray_c(self) noexcept nogil:
+        """An answer that no request waits for: one that is late, once for every request given up, or one to nobody."""
+        if self.given_up > 0:
+            self.given_up -= 1
+        else:
+            self.strays += 1
+
     cdef Request* overdue_c(self, int64_t sent_before_ns) noexcept nogil:
         """A request sent before that time and still without its answer, or NULL."""
         cdef Request* request
@@ -64,4 +76,6 @@ cdef class RequestRing:
         for i in range(REQUESTS):
             self.ring_[i].kind = REQUEST_NONE
         self.pending = 0
+        self.given_up = 0
+        self.strays = 0
         self.oldest = self.next_id

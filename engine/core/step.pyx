@@ -16,11 +16,13 @@ from feed.stamps cimport STAGE_BOOK, STAGE_DECODE, STAGE_FRAME, answered_c, cold
 
 from feed import decode_slow, venue
 from feed.decode_slow import Malformed
+from feed.messages import Reply
 
 cdef enum:
     RESYNC_INTERVAL_NS = 1000000000
     MISMATCH_NS = 3000000000         # the position of record and the fills may disagree for this long while reports are on their way
     MISMATCH_ANSWERS = 3             # answers in a row that prove a difference
+    STRAYS_MAX = 64                  # answers to nobody that a connection may bring: more, and it is not ours alone
 
 
 cdef class Core(Conduct):
@@ -126,7 +128,16 @@ cdef class Core(Conduct):
             self._control_reply(decode_slow.decode(message[:size]), request.kind, now_ns)
             self.requests.close_c(request)
             return 0
+        if request == NULL:
+            self.requests.stray_c()
+            self._check_strays()
         return self.reports.apply_reply_c(&self.decoder.reply, &self.decoder.orders, now_ns)
+
+    def _check_strays(self) -> None:
+        """Answers to nobody are counted and change nothing; too many show that somebody else speaks on this connection."""
+        strays = self.requests.strays + self.session.stray_replies
+        if strays > STRAYS_MAX and self.wants_close is None:
+            self.wants_close = f"{strays} answers to requests that were never sent"
 
     def _slow(self, bytes frame, int64_t now_ns) -> int:
         """Everything that the fast decoder leaves: set-up replies, rare channels, odd forms of hot ones."""
@@ -143,7 +154,11 @@ cdef class Core(Conduct):
             return 0
         if kind != KIND_SLOW and not (kind == KIND_REPLY and message.id < FIRST_HOT_ID):
             return self._dispatch_c(kind, frame, len(frame), now_ns)
-        if not self.session.receive(message, now_ns):
+        if isinstance(message, Reply):
+            if not self.session.receive(message, now_ns):
+                self.requests.stray_c()
+            self._check_strays()
+        elif not self.session.receive(message, now_ns):
             self._notice(message, now_ns)
         self._pump(now_ns)
         return 0
@@ -292,7 +307,7 @@ cdef class Core(Conduct):
                     self.wants_close = "no answer to the stop"
             else:
                 self.quoter.overdue_c(request, now_ns)
-            self.requests.close_c(request)
+            self.requests.give_up_c(request)
             request = self.requests.overdue_c(now_ns - self.reply_ns)
         if self.quoter.live:
             for product in [product for product, at_ns in self._rearm_after.items() if at_ns <= now_ns]:

@@ -214,3 +214,58 @@ def test_an_order_that_is_reported_after_it_was_given_up_is_counted_and_goes() -
     assert status["counters"]["adopted_orders"] > 0
     believed = sorted((o["side"], o["price_ticks"]) for o in w.core.table.orders() if o["state"] == "live")
     assert believed == sorted((1 if o.buy else -1, o.price) for o in w.exchange.open_orders(account(w))) != []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"id":1000099999,"result":{"order_id":"0DCF4BEA97300021"}}',
+        b'{"id":1000099999,"error":{"code":4,"message":"throttle exceeded"}}',
+        b'{"id":99999,"result":[]}',
+        b'{"id":99999999999999999999999,"result":null}',
+        b'{"id":null,"error":{"code":1,"message":"not understood"}}',
+        b'{"id":"of somebody else","result":{}}',
+        b'{"id":true,"result":1}',
+    ],
+)
+def test_answers_to_nobody_change_nothing_and_too_many_end_the_connection(answer: bytes) -> None:
+    w = world(7)
+    run(w, 5)
+    assert w.core.requests.strays + w.core.session.stray_replies == 0
+    before = w.core.table.orders(), w.core.requests.pending
+    for _ in range(64):
+        w.core.on_message(answer, w.now_ns, True)
+    assert w.core.wants_close is None
+    assert (w.core.table.orders(), w.core.requests.pending) == before
+    assert w.core.outbox.stats()["throttles"] == 0
+    w.core.on_message(answer, w.now_ns, True)
+    assert w.core.wants_close == "65 answers to requests that were never sent"
+    w.cut("strangers")
+    w.reconnect()
+    assert w.core.wants_close is None
+    run(w, 10)
+    assert w.core.session.is_live
+    assert w.core.requests.strays + w.core.session.stray_replies == 0
+
+
+def test_late_answers_are_not_those_of_strangers() -> None:
+    w = world(7, mode="orders")
+    run(w, 5)
+    held: list[bytes] = []
+
+    def reads(messages: list[bytes]) -> list[list[bytes]]:
+        held.extend(message for message in messages if message.startswith(b'{"id":1'))
+        return [quick] if (quick := [message for message in messages if message not in held]) else []
+
+    w.reads = reads
+    while w.core.requests.given_up < 20:
+        run(w, 1)
+    w.reads = lambda messages: [messages]
+    for answer in held:
+        w.core.on_message(answer, w.now_ns, True)
+    w.flush()
+    assert len(held) >= 20
+    assert w.core.wants_close is None
+    assert (w.core.requests.strays, w.core.requests.given_up) == (0, 0)
+    assert w.core.reports.unknown_replies >= 20
+    assert run(w, 10)["mode"] == "ACTIVE"

@@ -1,5 +1,6 @@
 """C rows of the fault catalogue: the wall clock of the quoter's process steps, its login tokens with it."""
 
+import re
 import signal
 import time
 from random import Random
@@ -7,7 +8,7 @@ from random import Random
 from tests.faults.background import wait_until
 from tests.faults.conftest import World
 from tests.faults.rows import row
-from tests.faults.venue import quoting
+from tests.faults.venue import COD_S, quoting
 
 AGAIN_S = 20.0
 
@@ -73,3 +74,40 @@ def test_late_timers_break_no_limit(world: World, row: str) -> None:
     wait_until(lambda: quoter.running, 1, "the quoter runs")
     quoting(world.venue, AGAIN_S)
     assert quoter.stop()["orders_left"] == 0
+
+
+STAMPS = re.compile(rb'"(time|mark_timestamp)":([0-9.]+)')
+STAMPED = (b'{"channel_name":"book', b'{"channel_name":"ticker', b'{"channel_name":"recent_trades')
+STRANGE = {
+    "zero": lambda seconds: 0.0,
+    "future": lambda seconds: seconds + 86_400.0,
+    "backwards": lambda seconds: seconds - 3_600.0,
+}
+
+
+@row(slow=["C4-exchange-time-zero", "C4-exchange-time-future", "C4-exchange-time-backwards"])
+def test_a_wrong_clock_of_the_venue_stops_no_quotes_and_stays_none_of_ours(world: World, row: str) -> None:
+    """From one moment on all its market data is stamped so: fresh is what is received, and stale what is not."""
+    quoter = world.quoting()
+    change = STRANGE[row.removeprefix("exchange-time-")]
+
+    def stamped(found: "re.Match[bytes]") -> bytes:
+        return b'"%b":%.6f' % (found[1], change(float(found[2])))
+
+    def wrong(message: bytes) -> bytes:
+        return STAMPS.sub(stamped, message) if message.startswith(STAMPED) else message
+
+    world.venue.exchange.filter = wrong
+    time.sleep(3)
+    since = time.monotonic()
+    wait_until(lambda: world.venue.sent(since) and world.venue.orders(), AGAIN_S, "quotes by that clock")
+    before = world.venue.connections()
+    world.proxy.reset()
+    quoting(world.venue, AGAIN_S, before)
+    world.proxy.down.held = True
+    wait_until(lambda: not world.venue.orders(), COD_S + 3, "quotes gone when nothing arrives")
+    world.proxy.heal()
+    quoting(world.venue, AGAIN_S)
+    report = quoter.stop()
+    assert (report["mode"], report["orders_left"]) == ("ACTIVE", 0)
+    assert report["counters"]["malformed"] == 0

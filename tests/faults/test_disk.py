@@ -1,12 +1,16 @@
 """D rows of the fault catalogue: the disk of the log is full, or is not there."""
 
+import os
 import resource
+import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from engine.journal.replay import replay
 from tests.faults.conftest import World
 from tests.faults.rows import row
 from tests.faults.venue import quoting
@@ -63,3 +67,82 @@ def test_a_journal_that_was_asked_for_and_has_no_place_is_refused_at_the_start(w
     status, out, err = quoter.wait()
     assert status == 2, err + out
     assert world.venue.connections() == 0
+
+
+FAILING = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int failed_file = -1;
+
+static int named(int file, const char *end) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t size = readlink(link, path, sizeof path - 1);
+    if (size < 0) return 0;
+    path[size] = 0;
+    return size > (ssize_t)strlen(end) && strcmp(path + size - strlen(end), end) == 0;
+}
+
+static int fails(int file, const char *call) {
+    const char *when = getenv("FAIL_WHEN"), *what = getenv("FAIL_CALL");
+    if (!when || !what || access(when, F_OK) != 0 || !named(file, ".journal")) return 0;
+    if (file == failed_file) {              /* a second try on what has failed: told to the test */
+        FILE *again = fopen(getenv("FAIL_AGAIN"), "a");
+        fprintf(again, "%s\n", call);
+        fclose(again);
+    }
+    if (strcmp(what, call) != 0 || failed_file >= 0) return 0;
+    failed_file = file;
+    errno = EIO;
+    return 1;
+}
+
+ssize_t write(int file, const void *data, size_t size) {
+    static ssize_t (*real)(int, const void *, size_t);
+    if (!real) real = dlsym(RTLD_NEXT, "write");
+    return fails(file, "write") ? -1 : real(file, data, size);
+}
+
+int fsync(int file) {
+    static int (*real)(int);
+    if (!real) real = dlsym(RTLD_NEXT, "fsync");
+    return fails(file, "fsync") ? -1 : real(file);
+}
+"""
+"""Once the file ``FAIL_WHEN`` is there, the first ``FAIL_CALL`` on a journal's segment fails with EIO, and no other."""
+
+
+@row(slow=["D2-one-write-fails", "D3-one-fsync-fails"])
+def test_a_single_error_of_the_disk_ends_the_run_with_no_order_left_and_is_not_tried_again(
+    world: World, row: str
+) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("needs a C compiler")
+    source, library = world.directory / "failing.c", world.directory / "failing.so"
+    source.write_text(FAILING)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+    when, again = world.directory / "now", world.directory / "again"
+    quoter = world.quoting(
+        *("--journal", str(world.directory / "journal")),
+        environment={
+            "LD_PRELOAD": str(library),
+            "FAIL_WHEN": str(when),
+            "FAIL_CALL": row.split("-")[1].removesuffix("s"),
+            "FAIL_AGAIN": str(again),
+        },
+    )
+    when.touch()
+    status, out, err = quoter.wait(20)
+    assert status == 1, err + out
+    assert os.strerror(5) in out + err
+    assert world.venue.orders() == []
+    assert not again.exists(), again.read_text()
+    (run,) = (world.directory / "journal").iterdir()
+    assert replay(run).identical, "what was written before is whole"

@@ -1,6 +1,10 @@
 """E rows of the fault catalogue: what the venue can do to a real quoter."""
 
+import re
 import time
+from pathlib import Path
+
+import orjson
 
 from feed.exchange.errors import Code
 from tests.faults.background import wait_until
@@ -206,3 +210,168 @@ def test_a_lost_book_change_pulls_the_quotes_until_a_new_snapshot(world: World, 
     wait_until(world.venue.orders, AGAIN_S, "quotes in the market")
     report = quoter.stop()
     assert report["counters"]["resyncs"] + report["connections"] - 1 > 0
+
+
+def told(world: World, *messages: bytes) -> None:
+    """Send messages to every connection, in one go."""
+    world.venue.call(lambda exchange: [c.send(m) for c in exchange.connections.values() for m in messages])
+
+
+@row(slow=["E13-protection-reset-silently"])
+def test_protection_that_is_gone_unsaid_is_armed_again_and_not_tried_around(world: World, row: str) -> None:
+    quoter = world.quoting()
+    reset = time.monotonic()
+    world.venue.call(lambda exchange: [connection.groups.clear() for connection in exchange.connections.values()])
+
+    def asked(method: str) -> list[float]:
+        return [asked.at_s for asked in world.venue.asked(reset) if asked.method == method]
+
+    wait_until(lambda: asked("private/set_mm_protection"), AGAIN_S, "protection armed again")
+    armed = asked("private/set_mm_protection")[0]
+    assert len([at_s for at_s in asked(MASS_QUOTE) if at_s < armed]) <= 4, "quotes without protection, again and again"
+    wait_until(lambda: any(at_s > armed for at_s in asked(MASS_QUOTE)), AGAIN_S, "quotes sent again")
+    wait_until(world.venue.orders, AGAIN_S, "quotes in the market")
+    report = quoter.stop()
+    assert (report["connections"], report["mode"], report["orders_left"]) == (1, "ACTIVE", 0)
+
+
+@row(slow=["E24-live-orders-not-found"])
+def test_an_order_that_is_not_found_stays_counted_until_that_is_proven(world: World, row: str) -> None:
+    """For 0.8 s the venue says of orders that are there that it knows none; each answer alone is no proof.
+
+    What it is asked for meanwhile stays within the limit with all of them there: the exchange judges every request.
+    """
+    quoter = world.quoting("--mode", "orders")
+    exchange, started = world.venue.exchange, time.monotonic()
+    missing = ("private/amend", "private/cancel")
+    exchange.refused |= dict.fromkeys(missing, (Code.ORDER_NOT_FOUND, "order not found"))
+
+    def asked() -> int:
+        return len([asked for asked in world.venue.asked(started) if asked.method in missing])
+
+    wait_until(asked, AGAIN_S, "a change of an order")
+    time.sleep(0.8)
+    count = asked()
+    exchange.refused.clear()
+    assert count <= 40, f"{count} changes asked for in 0.8 s"
+    quoting(world.venue, AGAIN_S)
+    wait_until(lambda: max(sides(world)) <= LEVELS, AGAIN_S, "what was doubted is gone")
+    report = quoter.stop()
+    assert (report["orders_left"], report["orders_believed"], world.venue.orders()) == (0, 0, [])
+
+
+@row("E29-old-snapshot-mid-stream")
+def test_an_old_snapshot_is_not_quoted_on(world: World, row: str) -> None:
+    """All its prices are a tenth lower, and its time is an hour ago: the book is asked for anew."""
+    snapshots: list[bytes] = []
+
+    def keeping(message: bytes) -> bytes:
+        if message.startswith(b'{"channel_name":"book.BTC-PERPETUAL') and b'"snapshot":true' in message:
+            snapshots.append(message)
+        return message
+
+    world.venue.exchange.filter = keeping
+    quoter = world.quoting()
+    old = orjson.loads(snapshots[0])
+    book = old["notification"]
+    book["time"] -= 3600
+    for side in ("bid_changes", "ask_changes"):
+        for level in book[side]:
+            level[0] = level[0] * 9 // 10
+    count, sent = len(snapshots), time.monotonic()
+    told(world, orjson.dumps(old))
+    wait_until(lambda: len(snapshots) > count, AGAIN_S, "another snapshot was asked for")
+    time.sleep(1)
+    wait_until(world.venue.orders, AGAIN_S, "quotes in the market")
+    index = world.venue.exchange.listings[PERP].underlying.index_e8 / 1e8
+    prices = [
+        level[0]
+        for asked in world.venue.sent(sent)
+        for entry in asked.params["quotes"]
+        for level in (*entry.get("b", ()), *entry.get("a", ()))
+    ]
+    assert prices
+    assert min(prices) > 0.98 * index
+    report = quoter.stop()
+    assert report["counters"]["resyncs"] == 1
+    assert (report["connections"], report["mode"]) == (1, "ACTIVE")
+
+
+STORM_PER_S = 10_000
+STORM_S = 3.0
+BURST_S = 0.01
+
+
+@row(slow=["E30-ten-thousand-levels-a-second"])
+def test_a_storm_of_level_changes_is_read_to_the_end_and_costs_no_memory(world: World, row: str) -> None:
+    """A far level comes and goes; sent together, both leave every book as it was."""
+    last: list[bytes] = []
+
+    def keeping(message: bytes) -> bytes:
+        if message.startswith(b'{"channel_name":"book.BTC-PERPETUAL'):
+            last[:] = [message]
+        return message
+
+    quoter = world.quoting()
+    world.venue.exchange.filter = keeping
+    wait_until(lambda: last, 5, "a book")
+    pairs = int(STORM_PER_S * BURST_S) // 2
+
+    def burst(exchange: object) -> int:
+        exchange_ = world.venue.exchange
+        book = orjson.loads(last[0])["notification"]
+        exchange_.filter = lambda message: message
+        for sign in (1, 0) * pairs:
+            change = {"trades": [], "bid_changes": [[100, sign, sign]]}
+            change |= {"total_bid_amount": round(book["total_bid_amount"] + sign, 3)}
+            change |= {"total_ask_amount": book["total_ask_amount"], "time": book["time"]}
+            text = orjson.dumps({"channel_name": "book.BTC-PERPETUAL.none.all.raw", "notification": change})
+            for connection in exchange_.connections.values():
+                connection.send(text)
+        exchange_.filter = keeping
+        return 2 * pairs
+
+    before, memory = len(world.venue.asked()), resident_bytes(quoter.process.pid)
+    sent, started = 0, time.monotonic()
+    while (now := time.monotonic()) < started + STORM_S:
+        if sent < (now - started) * STORM_PER_S:
+            sent += world.venue.call(burst)
+        else:
+            time.sleep(0.001)
+    assert sent >= 0.2 * STORM_S * STORM_PER_S, "not much of a storm on this machine"
+    assert len(world.venue.asked()) - before < 50 * (STORM_S + 5), "requests as usual"
+    wait_until(world.venue.orders, AGAIN_S, "quotes in the market")
+    assert resident_bytes(quoter.process.pid) - memory < 16 << 20
+    report = quoter.stop()
+    assert (report["connections"], report["mode"], report["orders_left"]) == (1, "ACTIVE", 0)
+    assert report["counters"]["resyncs"] == 0
+    assert report["messages_received"] > sent
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process."""
+    (found,) = re.findall(r"VmRSS:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found) * 1024
+
+
+@row("E31-few-answers-to-nobody", slow=["E31-many-answers-to-nobody"])
+def test_answers_to_nobody_change_nothing_and_many_end_the_connection(world: World, row: str) -> None:
+    quoter = world.quoting()
+    before = world.venue.connections()
+    order = b'{"id":%d,"result":{"order_id":"0000000000000001","status":"open"}}'
+    refusal = b'{"id":%d,"error":{"code":4,"message":"throttle exceeded"}}'
+    many = row.startswith("many")
+    for number in range(40 if many else 20):
+        told(world, order % (2_000_000_000 + number), refusal % (900_000_000 + number))
+    if many:
+        wait_until(lambda: world.venue.connections() > before, AGAIN_S, "a new connection")
+        quoting(world.venue, AGAIN_S, before)
+    time.sleep(0.5)
+    report = quoter.stop()
+    assert report["connections"] == (2 if many else 1)
+    assert report["orders_left"] == 0
+    if many:
+        assert "never sent" in quoter.log.read_text()
+    else:
+        assert report["counters"]["unknown_replies"] == 20
+        assert report["outbox"]["throttles"] == 0

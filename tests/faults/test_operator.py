@@ -11,6 +11,7 @@ from random import Random
 from tests.faults.background import wait_until
 from tests.faults.conftest import World
 from tests.faults.rows import row
+from tests.faults.venue import PERP
 from tests.shared import ROOT
 
 AGAIN_S = 20.0
@@ -81,3 +82,29 @@ def test_a_halt_while_reconnecting_is_latched_and_nothing_is_sent_again(world: W
     assert quoter.running
     assert world.venue.sent(halted) == []
     assert world.venue.orders() == []
+
+
+@row("O5-resume-while-the-cause-persists")
+def test_a_resume_is_refused_with_the_rule_that_fails(world: World, row: str) -> None:
+    """The cause: an order of ours is told at a price that cannot be."""
+    quoter = world.quoting()
+    odd = {"order_id": "00000000000000AA", "order_type": "limit", "time_in_force": "good_till_cancelled"}
+    odd |= {"instrument_name": PERP, "direction": "buy", "price": 59_000.25, "amount": 0.1, "filled_amount": 0}
+    odd |= {"remaining_amount": 0.1, "label": "as", "status": "open", "fills": [], "change_reason": "insert"}
+    odd |= {"insert_reason": "client_request", "create_time": 1.0, "persistent": False}
+    text = json.dumps({"channel_name": "session.orders", "notification": [odd]}).encode()
+    world.venue.call(lambda exchange: [connection.send(text) for connection in exchange.connections.values()])
+    wait_until(lambda: not world.venue.orders(), 5, "no order")
+    halted = time.monotonic()
+    command = [sys.executable, "-m", "engine.cli.main", "resume", "--network", "local", "--account", "local", "--json"]
+    environment = os.environ | {"XDG_STATE_HOME": str(quoter.state)}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "off the grid" in json.loads(done.stdout)["error"]
+    time.sleep(1)
+    assert quoter.running
+    assert world.venue.sent(halted) == []
+    quoter.signal(signal.SIGTERM)
+    status, out, _ = quoter.wait()
+    report = json.loads(out)
+    assert (status, report["mode"], report["orders_left"]) == (1, "HALTED", 0)

@@ -1,8 +1,10 @@
 """R rows of the fault catalogue: signals, kills, frozen processes, exhausted resources, exceptions."""
 
+import re
 import resource
 import signal
 import time
+from pathlib import Path
 from random import Random
 
 from engine.journal.replay import replay
@@ -198,3 +200,18 @@ def test_the_supervisor_cancels_long_before_the_venue_would(world: World, row: s
         quoter.signal(signal.SIGSTOP)
     emptied(world, 30)
     assert "private/cancel_all" in [asked.method for asked in world.venue.asked()]
+
+
+@row(slow=["R4-no-more-memory"])
+def test_a_process_that_gets_no_more_memory_leaves_no_order(world: World, row: str) -> None:
+    """It may quote on within what it has, or end; what it may not is to leave orders behind."""
+    quoter = world.quoting()
+    (size,) = re.findall(r"VmSize:\s*(\d+) kB", Path(f"/proc/{quoter.process.pid}/status").read_text())
+    resource.prlimit(quoter.process.pid, resource.RLIMIT_AS, (int(size) * 1024, resource.RLIM_INFINITY))
+    for _ in range(3):
+        world.proxy.reset()
+        time.sleep(1)
+    if quoter.running:
+        quoter.signal(signal.SIGTERM)
+    quoter.wait(30)
+    emptied(world, COD_S + 2)
