@@ -31,4 +31,4 @@ Multipliers = Annotated[
 class Section(BaseModel):
     """A table of the configuration: frozen, strictly typed, closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=False, defer_build=True)

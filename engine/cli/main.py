@@ -7,6 +7,7 @@ import click
 
 from engine.cli.exits import TEXT
 from engine.cli.interrupt import INTERRUPT
+from engine.cli.loading import collector_paused
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("engine.cli.run", "Quote: on the local exchange without keys, else on test or prod."),
@@ -43,7 +44,8 @@ class LazyCommands(click.Group):
         """The command, imported now; None when there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        command: Any = importlib.import_module(COMMANDS[cmd_name][0]).command
+        with collector_paused():
+            command: Any = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

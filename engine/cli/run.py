@@ -9,6 +9,7 @@ import click
 
 from engine.cli.exits import OK, REFUSED, TEXT
 from engine.cli.interrupt import INTERRUPT
+from engine.cli.loading import collector_paused
 from engine.cli.options import configuration, flags, loaded, print_json, refuse
 from engine.config import Loaded, load_process
 from engine.config_errors import ConfigRefused, Problem
@@ -106,7 +107,8 @@ def _run(result: Loaded, tuning: Tuning, seconds: float | None, options: dict[st
         if not kernel_cache()["compiled"]:
             line.note("first start of this build: compiling the kernels")
         # Imported only now: the exchange starts while the kernels are loaded.
-        from engine.live.app import RunOptions, StartRefused, run
+        with collector_paused():
+            from engine.live.app import RunOptions, StartRefused, run
 
         try:
             supervised = options["supervised"]

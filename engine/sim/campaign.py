@@ -21,6 +21,7 @@ from engine.sim.options import CHANCES, FAULTS, RATES, SwarmOptions, draw
 from engine.sim.trial import Trial, Verdict
 
 CHUNK = 25
+COLLECTED_EVERY = 5
 REPEATED_SHARE = 100
 """One seed in so many runs twice, in other processes with another hash seed."""
 MARKS: tuple[str, ...] = (
@@ -95,7 +96,8 @@ def run_range(job: tuple[int, int, int]) -> list[Verdict]:
         verdicts = []
         for seed in range(first, first + count):
             verdicts.append(run(draw(seed, events)))
-            collect()
+            if (seed - first) % COLLECTED_EVERY == COLLECTED_EVERY - 1:
+                collect()
     return verdicts
 
 
