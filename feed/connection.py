@@ -8,6 +8,7 @@ event loop's.
 import asyncio
 import ipaddress
 import ssl
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from picows import WSAutoPingStrategy, WSHandshakeError, WSUpgradeRequest, WSUpgradeResponse, ws_connect
@@ -70,6 +71,18 @@ class Connection:
         """Close in order: what still arrives is delivered until the peer has answered, for at most a second."""
         if self.is_open:
             self._listener.close(reason)
+
+    def retire(self, reason: str, gone: Callable[[int], None]) -> None:
+        """End it for the owner now and close in order behind it: what still arrives is dropped.
+
+        ``gone``: told the number of frames that were, once the socket is closed, within a second.
+        """
+        if self.is_open:
+            self._listener.retire(reason, gone)
+
+    def hand_over(self, handler: MessageHandler) -> None:
+        """Deliver to another handler from now on, which is told of a new connection."""
+        self._listener.hand_over(handler)
 
     async def wait_closed(self) -> str:
         """Wait for the end; its reason."""

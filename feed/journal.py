@@ -61,6 +61,8 @@ class Kind(IntEnum):
     """The run ended in order; always the last record. Data: why."""
     CONFIG = 12
     """Another plan was taken while running; data as of START."""
+    PREPARED = 13
+    """The next connection was logged in before the last one ended. Data: ``feed.prelude.Prepared`` as JSON."""
 
 
 class JournalDamaged(ValueError):

@@ -17,7 +17,7 @@ from feed.session_answers import Answers
 from feed.session_plan import SNAPSHOT_CHANNELS, SessionPlan
 from feed.session_requests import FIRST_HOT_ID, NEVER_NS, Pending, Requests
 from feed.session_results import Unexpected, json_number
-from feed.session_table import AFTER_SET_UP, TABLE, State, Trigger
+from feed.session_table import AFTER_SET_UP, PRELUDE_STEPS, TABLE, State, Trigger
 from feed.venue import RECONNECT_EVENT, Action, ErrorCode, Method, action
 
 
@@ -35,6 +35,7 @@ class Session(Answers):
         self.is_fatal = False
         self.stray_replies = 0
         self._deadline_ns = NEVER_NS
+        self._prepared: tuple[events.LoggedIn, events.MessageRate] | None = None
         self._pending = Requests()
         self._snapshots: set[str] = set()
         self._subscribed = False
@@ -110,6 +111,10 @@ class Session(Answers):
 
     # -- what the owner tells ------------------------------------------------------------------------------------------
 
+    def prepared(self, account: str, message_rate: int) -> None:
+        """The next connection has been through ``PRELUDE_STEPS`` already (``feed.prelude``), with these answers."""
+        self._prepared = (events.LoggedIn(account), events.MessageRate(message_rate))
+
     def connected(self, now_ns: int) -> None:
         """A new connection is up."""
         self._move(Trigger.CONNECTED)
@@ -120,6 +125,11 @@ class Session(Answers):
         self._history.begin()
         self.plan = self._whole_plan
         self._protection = dict(self.plan.protection)
+        if self._prepared is not None:
+            self._events += self._prepared
+            self._prepared = None
+            while self.state in PRELUDE_STEPS:
+                self._move(Trigger.DONE)
         self._begin(now_ns)
 
     def disconnected(self, now_ns: int, reason: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from feed import venue
-from feed.session_table import PRIVATE_STEPS, State
+from feed.session_table import AFTER_SET_UP, PRELUDE_STEPS, PRIVATE_STEPS, State
 
 SNAPSHOT_CHANNELS = frozenset((venue.SESSION_ORDERS, venue.ACCOUNT_PORTFOLIO))
 """Private channels whose first message is the state of record (thalex protocol sections 8.14 and 8.17)."""
@@ -28,7 +28,8 @@ class SessionPlan:
     (trade_amount_e8, quote_amount_e8) and is armed only when ``mass_quote`` is set. Without ``login`` the session only
     reads public data. ``snapshots_required``: give the connection up when the first state of a private channel does
     not come; otherwise the queries that follow are taken as the state of record (whether an empty list is sent is not
-    known).
+    known). ``prelude``: only the first steps, those of ``session_table.PRELUDE_STEPS``; the session is syncing after
+    them.
     """
 
     instruments: tuple[str, ...]
@@ -46,6 +47,7 @@ class SessionPlan:
     sync_timeout_ns: int = 30_000_000_000
     login_attempts: int = 3
     channels_a_request: int = 200
+    prelude: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "protection", MappingProxyType(dict(self.protection)))
@@ -63,6 +65,8 @@ class SessionPlan:
 
     def wants(self, state: State) -> bool:
         """Is this step of set-up part of the plan?"""
+        if self.prelude and state not in PRELUDE_STEPS:
+            return state in AFTER_SET_UP
         if state in PRIVATE_STEPS:
             return self.login and (state is not State.PRIVATE or bool(self.channels_private))
         if state is State.PROTECTION:

@@ -75,4 +75,7 @@ PRIVATE_STEPS = frozenset(
         State.HISTORY,
     )
 )
+PRELUDE_STEPS = frozenset((State.LOGIN, State.SYSTEM_INFO, State.CANCEL_ON_DISCONNECT, State.CANCEL_SESSION))
+"""What a connection can go through while another one is quoted on: it tells nothing of orders, positions or the market,
+and ``private/cancel_session`` removes orders of its own connection only."""
 AFTER_SET_UP = frozenset((State.SYNCING, State.LIVE))

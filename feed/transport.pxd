@@ -24,6 +24,7 @@ cdef class Listener(WSListener):
     cdef readonly WsSink sink
     cdef readonly WSTransport transport
     cdef object closed                # called with the reason, once
+    cdef object gone                  # called with what was dropped after ``retire``; None: not retired
     cdef bint in_batch
     cdef bint closing_here            # we said close: what still arrives is delivered until the peer answers
     cdef bint told

@@ -91,6 +91,10 @@ cdef class WsSink(Sink):
         self.bytes_out += size
         return 0
 
+    def stamp(self, Waterfall waterfall) -> None:
+        """Who is told of reads and writes, from now on."""
+        self.waterfall = waterfall
+
     cpdef close(self, str reason):
         """Drop the connection now, without waiting for the peer: the venue then cancels what the session left."""
         if self.transport is not None:
@@ -154,6 +158,8 @@ cdef class Listener(WSListener):
             self.transport.send_close(<WSCloseCode> (1000 if self.rules.peer_code == 1005 else self.rules.peer_code))
             self.transport.disconnect(True)
             self.abort_later(1.0)
+        elif self.gone is not None and frame.msg_type == WSMsgType.CLOSE:
+            self.transport.disconnect(True)
         elif result == 0 and frame.msg_type == WSMsgType.PING:
             self.transport.send_pong(frame.get_payload_as_bytes())
         elif result == 0 and frame.msg_type == WSMsgType.PONG:
@@ -178,11 +184,35 @@ cdef class Listener(WSListener):
         self.transport.send_close(<WSCloseCode> 1000, b"")
         self.abort_later(1.0)
 
+    def hand_over(self, MessageHandler handler not None) -> None:
+        """Deliver to this handler from now on. It is told as of a connection that has just come up."""
+        self.handler = handler
+        self.rules.handler = handler
+        handler.on_connected(clock_ns())
+
+    def retire(self, str reason not None, gone not None) -> None:
+        """The end, told at once; the socket is closed in order behind it, within a second.
+
+        Frames that still come are dropped; ``gone(count)`` is told how many when the socket is closed.
+        """
+        if self.told:
+            return
+        self.gone = gone
+        self.sink.waterfall = None
+        self.close(reason)
+        self.end()
+
     def abort_later(self, double after_s):
         """Abort after a while whatever the peer does: an orderly end may hang on a peer that reads nothing."""
         self.transport._loop.call_later(after_s, self.transport.underlying_transport.abort)
 
     cpdef on_ws_disconnected(self, WSTransport transport):
+        self.end()
+        if self.gone is not None:
+            self.gone(self.rules.dropped)
+
+    def end(self):
+        """Tell the end, once: nothing is delivered or written any more."""
         if self.told:
             return
         self.told = True

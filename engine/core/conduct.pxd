@@ -24,7 +24,8 @@ cdef class Conduct(Relisting):
     cdef int64_t now_ns                 # of the last event: never decreases
     cdef int64_t resync_after_ns
     cdef double equity_peak_usd
-    cdef readonly bint close_announced  # the venue will close this connection: another one is wanted at once
+    cdef readonly bint close_announced  # the venue will close this connection: another one is wanted, this one is quoted on
+    cdef readonly bint moving           # another one is there: this one is being emptied
     cdef readonly str fatal             # why connecting again makes no sense; None: it does
     cdef readonly str halt_reason       # None: not halted
     cdef int32_t stop_tries

@@ -32,6 +32,7 @@ class Conduct(Relisting):
     wants_close: str | None
     fatal: str | None
     close_announced: bool
+    moving: bool
     halt_reason: str | None
     stopping: bool
     stopped: bool

@@ -34,6 +34,7 @@ from feed.session_results import Unexpected, open_orders
 from feed.symbols import SymbolTable
 
 ARMING = b'"private/set_mm_protection"'
+MOVED = "the venue asked for a new connection"
 
 cdef enum:
     PROTECTION_COOLDOWN_NS = 3000000000
@@ -149,6 +150,7 @@ cdef class Conduct(Relisting):
         self._reported.clear()
         self._prices.clear()
         self.protect_late = False
+        self.moving = False
         self.regrids = 0
         self._position_query = 0
         self.stop_deadline_ns = 0
@@ -234,8 +236,8 @@ cdef class Conduct(Relisting):
         elif isinstance(event, session_events.Answer):
             self._positions_answered(event, now_ns)
         elif isinstance(event, session_events.ReconnectRequested):
+            # This one is quoted on until its owner has another: see the act ``move``.
             self.close_announced = True
-            self.wants_close = "the venue asked for a new connection"
 
     def _notice(self, message, int64_t now_ns) -> None:
         """A notification that is neither hot nor the session's."""
@@ -243,7 +245,9 @@ cdef class Conduct(Relisting):
             self._listed(message.payload, now_ns)
         if getattr(message, "channel", None) == venue.SESSION_MM_PROTECTION:
             for line in message.payload:
-                self._protection(line.product, line.remaining, now_ns)
+                # While this connection is emptied its groups are reset by our own doing; the next one arms its own.
+                if not self.moving or line.reason == "executions":
+                    self._protection(line.product, line.remaining, now_ns)
 
     def _go_live(self, int64_t now_ns) -> None:
         cdef Instrument instrument
@@ -276,7 +280,8 @@ cdef class Conduct(Relisting):
     def operator(self, str act, int64_t now_ns) -> None:
         """``stop``: end with nothing left in the market. ``halt``: the same, latched, staying connected. ``resume``: quote again.
 
-        Raises ValueError for another act, or a ``resume`` whose cause persists.
+        ``move``: another connection is ready; nothing is quoted on this one any more, its orders are removed, and once the venue
+        has told that none is left ``wants_close`` is set. Raises ValueError for another act, or a ``resume`` whose cause persists.
         """
         cdef Instrument instrument
         if act == "stop":
@@ -285,6 +290,8 @@ cdef class Conduct(Relisting):
             self._empty(now_ns)
         elif act == "halt":
             self.halt("operator", now_ns)
+        elif act == "move":
+            self._move(now_ns)
         elif act == "resume":
             mismatch = False
             for instrument in self.instruments:
@@ -299,7 +306,7 @@ cdef class Conduct(Relisting):
             for instrument in self.instruments:
                 instrument.dirty = True
         else:
-            raise ValueError(f"operator act {act!r}: one of stop, halt, resume")
+            raise ValueError(f"operator act {act!r}: one of stop, halt, resume, move")
 
     def halt(self, str reason, int64_t now_ns) -> None:
         """Latch HALTED and remove everything; survives any number of connections until ``resume``."""
@@ -307,6 +314,16 @@ cdef class Conduct(Relisting):
             self.halt_reason = reason
             self.gate.set_mode(MODE_HALTED)
             self._empty(now_ns)
+
+    def _move(self, int64_t now_ns) -> None:
+        """Leave this connection in order; before the end of its set-up there is nothing to remove."""
+        if self.moving or self.stopping:
+            return
+        if not self.quoter.live:
+            self.wants_close = MOVED
+            return
+        self.moving = True
+        self._empty(now_ns)
 
     def _empty(self, int64_t now_ns) -> None:
         """Remove every order of the session, in-flight ones included (protocol section 6.5), then look."""
@@ -338,7 +355,7 @@ cdef class Conduct(Relisting):
             return
         if kind != REQUEST_OPEN_ORDERS or reply.error is not None:
             return
-        if self.gate.mode != MODE_HALTED:
+        if self.gate.mode != MODE_HALTED and not self.moving:
             return                  # asked by a halt that is over
         # Others may trade on the same account: their orders are not ours to remove.
         try:
@@ -352,6 +369,8 @@ cdef class Conduct(Relisting):
             self.forget_before = reply.id
             self.forget_ns = now_ns + REPORTS_NS
             self.stopped = self.stopping
+            if self.moving and not self.stopping:
+                self.wants_close = MOVED
         elif self.stop_tries < STOP_TRIES:
             self.stop_tries += 1
             self._query(REQUEST_QUERY, PRIORITY_CANCEL, "private/cancel_all", {}, now_ns)

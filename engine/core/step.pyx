@@ -57,7 +57,7 @@ cdef class Core(Conduct):
         return 0
 
     cdef int _decide_c(self, int64_t now_ns) except -1:
-        if self.wants_close is None:
+        if self.wants_close is None and not self.moving:
             if not self.quoter.live:
                 self._check_synced(now_ns)
             self.quoter.decide_c(now_ns)

@@ -225,6 +225,8 @@ def _drive(core: Core, sink: AnswerSink, event: Event, result: Replayed) -> tupl
             core.attach(sink)
         elif kind is Kind.BATCH_END:
             batch_end(core, now_ns)
+        elif kind is Kind.PREPARED:
+            core.session.prepared(**json.loads(data))
         elif kind is Kind.END:
             result.ended = data.decode()
         else:

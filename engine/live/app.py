@@ -25,7 +25,8 @@ from engine.core.step import Core
 from engine.live.alone import AlreadyRunning, alone
 from engine.live.beside import Beside
 from engine.live.board import PERIOD_S, Board
-from engine.live.clock import ahead_ns, now_ns, wall_s
+from engine.live.clock import ahead_ns, now_ns
+from engine.live.connector import Connector
 from engine.live.control import Control
 from engine.live.hangup import Hangup
 from engine.live.heart import Heart
@@ -33,7 +34,7 @@ from engine.live.keys import find_key
 from engine.live.latency import Latency
 from engine.live.local_exchange import ExchangeFailed, LocalExchange
 from engine.live.log import opened
-from engine.live.loop import Cause, Connection, Ending, LiveLoop
+from engine.live.loop import Cause, Ending, LiveLoop
 from engine.live.plan import LivePlan, live_plan
 from engine.live.report import run_report
 from engine.live.run_journal import RunJournal
@@ -46,18 +47,12 @@ from engine.live.watch import Watch
 from engine.plan_builder import core_plan
 from feed.auth import Credentials, throwaway_key
 from feed.backoff import Backoff, BackoffSettings
-from feed.connection import check_address, connect
-from feed.frames import MessageHandler
-from feed.transport import WsSink
+from feed.connection import check_address
 from feed.venue import Network
-from feed.waterfall import Waterfall
 from kernels import kept, proof
 from kernels.addresses import Addresses
 
 FIRST_LINE_S = 1.0
-PONG_SHARE = 0.5
-"""A pong must come within this share of the interval of pings."""
-
 URLS = {"test": Network.TEST.value, "prod": Network.PROD.value}
 
 
@@ -107,9 +102,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
             stack.callback(writer.close)
         addresses = _kernels(options.strategy, loaded.config)
         url = _claimed(stack, plan, options, credentials.kid)
-        heart = Heart(plan, url) if options.supervised else None
-        if heart is not None:
-            stack.callback(heart.close)
+        heart = stack.enter_context(Heart(plan, url)) if options.supervised else None
         for missing in before_start(options.tuning):
             line.note(f"note: {missing}")
             log.warning("tuning", extra={"fields": {"missing": missing}})
@@ -124,13 +117,15 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         control = Control(driven, settings, plan.data, plan.name, now_ns, log, carried=options.exchange is None)
         stack.callback(control.close)
         beside = Beside(control, journal, heart, latency.waterfall, plan.slow_tick_ns)
+        connector = Connector(core, journal, url, plan.ping_interval_s, latency.waterfall, credentials)
         session = LiveLoop(
             driven,
-            _connector(core, journal, url, plan, latency.waterfall),
-            lambda: credentials.token(wall_s()),
+            connector.connect,
+            connector.token,
             now_ns,
             Backoff(Random(os.urandom(16)), BackoffSettings(first_ns=int(plan.retry_delay_s * 1e9))),
             log,
+            prepare=connector.prepare,
             on_live=latency.waterfall.counts,
             on_lag=latency.waterfall.lagged,
             watch=lambda: beside.problem(now_ns()),
@@ -331,25 +326,3 @@ def _settings(loaded: Loaded, options: RunOptions, core: Core, journal: RunJourn
         now_ns,
         log,
     )
-
-
-def _connector(
-    core: Core, journal: RunJournal | None, url: str, plan: LivePlan, waterfall: Waterfall
-) -> Callable[[], Any]:
-    handler: MessageHandler = core if journal is None else journal.tap
-    if journal is not None:
-        journal.tap.stamp(waterfall)
-
-    async def connected() -> Connection:
-        waterfall.connecting()
-        sink = WsSink(waterfall)
-        if journal is None:
-            core.attach(sink)
-        else:
-            journal.core.attach(sink, now_ns())
-        interval_s = plan.ping_interval_s
-        return await connect(
-            handler, url, sink=sink, ping_interval_s=interval_s, pong_timeout_s=PONG_SHARE * interval_s
-        )
-
-    return connected

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -34,6 +34,12 @@ class Heart:
         self._closed = False
         self.restarts = 0
         self._child = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _start(self) -> "subprocess.Popen[bytes]":
         self._starts.append(time.monotonic())

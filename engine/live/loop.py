@@ -2,6 +2,10 @@
 
 It runs on one event loop and one thread. The core decides; this module only gives it time, tokens and connections, and
 acts on what it says of the connection (``wants_close``, ``fatal``).
+
+A connection whose close the venue has announced is quoted on until the next one is open and logged in. Then the core
+empties it, and when the venue has told that no order is left the next one takes its place: never are two connections
+quoted on.
 """
 
 import asyncio
@@ -13,6 +17,7 @@ from typing import Any, Protocol
 
 from feed.backoff import Backoff
 from feed.connection import ConnectFailed
+from feed.prelude import PreludeFailed
 
 TICK_S = 0.02
 """Longest time between two looks at the core's timers and wishes."""
@@ -21,7 +26,9 @@ WATCH_S = 0.1
 """Time between two looks at what must work beside the core."""
 
 STOP_TICK_S = 0.005
+MOVE_AGAIN_S = 1.0
 CLOSE_S_MAX = 1.0
+MOVE_TICK_S = 0.001
 CONNECT_S_MAX = 10.0
 
 
@@ -71,7 +78,7 @@ class Core(Protocol):
         """Act on every deadline that has passed."""
 
     def operator(self, act: str, now_ns: int) -> None:
-        """``stop``, ``halt`` or ``resume``."""
+        """``stop``, ``halt``, ``resume`` or ``move``."""
 
     def status(self) -> dict[str, Any]:
         """Counters and state for people."""
@@ -100,6 +107,23 @@ class Connection(Protocol):
 
     def abort(self, reason: str) -> None:
         """Drop at once, which makes the venue cancel what it may."""
+
+    def retire(self, reason: str, gone: Callable[[int], None]) -> None:
+        """End it now and close in order behind it; ``gone``: told how many frames still came."""
+
+
+class Next(Protocol):
+    """A connection that is open and logged in while another one is quoted on."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still there."""
+
+    def take(self) -> Connection:
+        """Give it to the core."""
+
+    def abort(self, reason: str) -> None:
+        """Drop it."""
 
 
 class Cause(Enum):
@@ -145,6 +169,7 @@ class LiveLoop:
         backoff: Backoff,
         log: Logger,
         *,
+        prepare: Callable[[], Awaitable[Next]] | None = None,
         on_live: Callable[[], None] = lambda: None,
         on_lag: Callable[[int], None] = lambda _: None,
         watch: Callable[[], str | None] = lambda: None,
@@ -154,6 +179,10 @@ class LiveLoop:
     ) -> None:
         self._core = core
         self._connect = connect
+        self._prepare = prepare
+        self._mover: asyncio.Task[None] | None = None
+        self._next: Next | None = None
+        self.ignored = 0
         self._token = token
         self._now_ns = now_ns
         self._backoff = backoff
@@ -186,7 +215,7 @@ class LiveLoop:
         if self._spin:
             loop.call_soon(self._spin_once)
         keeper = loop.create_task(self._keep_connected())
-        keeper.add_done_callback(self._keeper_done)
+        keeper.add_done_callback(self._task_done)
         try:
             cause = await self._ended
             mode = self._core.mode
@@ -197,9 +226,13 @@ class LiveLoop:
                 clock.cancel()
             if self._timer is not None:
                 self._timer.cancel()
-            keeper.remove_done_callback(self._keeper_done)
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            tasks = [task for task in (keeper, self._mover) if task is not None]
+            for task in tasks:
+                task.remove_done_callback(self._task_done)
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._next is not None:
+                self._next.abort("not needed")
         if self._aborted:
             cause = Cause.ABORTED
         return Ending(cause, self._detail, self._connections > 0, clean, mode)
@@ -227,9 +260,9 @@ class LiveLoop:
         if self._connection is not None:
             self._connection.abort(reason)
 
-    def _keeper_done(self, keeper: "asyncio.Task[None]") -> None:
-        """The connection's keeper has ended by itself; an exception of it ends the run."""
-        if not keeper.cancelled() and (error := keeper.exception()) is not None:
+    def _task_done(self, task: "asyncio.Task[None]") -> None:
+        """A task of the loop has ended by itself; an exception of it ends the run."""
+        if not task.cancelled() and (error := task.exception()) is not None:
             self._log.error("internal error", exc_info=error)
             self._abort("internal error")
             self._end(Cause.FAILED, f"internal error: {error!r}")
@@ -241,6 +274,8 @@ class LiveLoop:
             if self._core.fatal is not None:
                 self._end(Cause.FATAL, self._core.fatal)
                 return
+            if self._next is not None and not self._finishing:
+                continue
             if self._attempts_max and self._failures >= self._attempts_max:
                 self._end(Cause.UNREACHABLE, f"{self._failures} attempts in a row failed, the last: {reason}")
                 return
@@ -258,6 +293,10 @@ class LiveLoop:
         """One connection from its start to its end; returns why it ended."""
         self._asked_pause_ns = 0
         self._announced = False
+        if self._next is not None and self._next.is_open:
+            self._connection, self._next = self._next.take(), None
+            return await self._until_its_end(self._connection)
+        self._next = None
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 self._connection = await self._connect()
@@ -266,9 +305,12 @@ class LiveLoop:
             if isinstance(error, ConnectFailed):
                 self._asked_pause_ns = int(error.retry_after_s * 1e9)
             return str(error) or type(error).__name__
+        return await self._until_its_end(self._connection)
+
+    async def _until_its_end(self, connection: Connection) -> str:
+        """Wait for the end of a connection; why it ended."""
         self._connections += 1
         self._log.info("connected", extra={"fields": {"connection": self._connections}})
-        connection = self._connection
         try:
             reason = await connection.wait_closed()
         finally:
@@ -277,6 +319,50 @@ class LiveLoop:
             raise connection.error
         self._failures += 1
         return str(reason)
+
+    def _begin_move(self, old: Connection) -> None:
+        if self._prepare is not None:
+            self._mover = asyncio.get_running_loop().create_task(self._move(old, self._prepare))
+            self._mover.add_done_callback(self._task_done)
+
+    async def _move(self, old: Connection, prepare: Callable[[], Awaitable[Next]]) -> None:
+        """The venue will close ``old``: open the next connection, let the core empty the old one, and replace it.
+
+        Where none can be opened the old one stays until its end.
+        """
+        while self._backoff.pause_ns(self._now_ns()) is not None:
+            try:
+                async with asyncio.timeout(CONNECT_S_MAX):
+                    following = await prepare()
+                break
+            except (PreludeFailed, OSError, TimeoutError, EOFError) as error:
+                self._log.warning("no next connection", extra={"fields": {"reason": str(error) or repr(error)}})
+                if isinstance(error, PreludeFailed):
+                    return
+                await asyncio.sleep(MOVE_AGAIN_S)
+        else:
+            return
+        if self.ending or self._connection is not old:
+            following.abort("not needed")
+            return
+        self._next = following
+        self._core.operator("move", self._now_ns())
+        while self._connection is old and self._core.wants_close is None and not self.ending:
+            await asyncio.sleep(MOVE_TICK_S)
+        if self._connection is old and not self.ending:
+            self._give_up(old, self._core.wants_close or "")
+
+    def _give_up(self, connection: Connection, reason: str) -> None:
+        """End a connection: in order if the venue has told that it is empty and another one is ready, else at once."""
+        self._log.warning("closing", extra={"fields": {"reason": reason}})
+        if self._next is not None and self._core.orders_left == 0:
+            connection.retire(reason, self._retired)
+        else:
+            connection.abort(reason)
+
+    def _retired(self, frames: int) -> None:
+        self.ignored += frames
+        self._log.info("the last connection is closed", extra={"fields": {"frames_ignored": frames}})
 
     def _tick(self) -> None:
         """Give the core its time and look at its wishes; arms itself again."""
@@ -310,9 +396,11 @@ class LiveLoop:
             self._end(Cause.FATAL, core.fatal)
         elif (reason := core.wants_close) is not None and self._connection is not None:
             self._announced = self._announced or (core.close_announced and core.session.is_live)
-            self._log.warning("closing", extra={"fields": {"reason": reason}})
-            self._connection.abort(reason)
+            self._give_up(self._connection, reason)
         elif core.session.is_live:
+            if core.close_announced and not self._announced and self._connection is not None:
+                self._announced = True
+                self._begin_move(self._connection)
             self._failures = 0
             self._backoff.live(now_ns)
             self._on_live()

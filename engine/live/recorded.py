@@ -6,6 +6,8 @@ the core comes through here.
 
 from typing import Any
 
+import ujson
+
 from engine.core.plan import CorePlan
 from engine.core.step import Core
 from engine.journal.plan_text import start_text
@@ -29,6 +31,12 @@ class RecordedCore:
         """A new connection's sink; what goes to it is recorded."""
         self._tap.put(Kind.ATTACHED, now_ns)
         self._core.attach(TapSink(self._tap, sink))
+
+    def prepared(self, account: str, message_rate: int, now_ns: int) -> None:
+        """The next connection was logged in already, as of ``feed.session.Session.prepared``."""
+        told = {"account": account, "message_rate": message_rate}
+        self._tap.put(Kind.PREPARED, now_ns, ujson.dumps(told).encode())
+        self._core.session.prepared(account, message_rate)
 
     def on_timer(self, now_ns: int) -> None:
         """As the core's."""

@@ -109,6 +109,8 @@ class Host:
             act()
             if self.core.wants_token and self.link is not None:
                 self.core.provide_token(token(self.now_ns), self.now_ns)
+            if self.core.close_announced and self.core.session.is_live and not self.core.moving:
+                self.core.operator("move", self.now_ns)
         except Violation:
             raise
         except Exception as error:

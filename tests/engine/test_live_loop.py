@@ -55,6 +55,9 @@ class FakeCore:
 
     def operator(self, act: str, now_ns: int) -> None:
         self.acts.append(act)
+        if act == "move":
+            self.orders_left = -1
+            return
         self.mode = "HALTED"
 
     def status(self) -> dict[str, Any]:
@@ -79,10 +82,33 @@ class FakeConnection:
         self.calls.append("close")
         self.finish("closed by us")
 
+    def retire(self, reason: str, gone: Callable[[int], None]) -> None:
+        self.calls.append("retire")
+        self.core.wants_close = None
+        self.finish(reason)
+        gone(7)
+
     def abort(self, reason: str) -> None:
         self.calls.append("abort")
         self.core.wants_close = None
         self.finish("aborted")
+
+
+class FakeNext:
+    """The next connection of a world, logged in."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.is_open = True
+        self.aborted = False
+
+    def take(self) -> FakeConnection:
+        self.world.core.close_announced = False
+        self.world.connections.append(FakeConnection(self.world.core))
+        return self.world.connections[-1]
+
+    def abort(self, reason: str) -> None:
+        self.aborted = True
 
 
 class World:
@@ -92,12 +118,18 @@ class World:
         self.core = FakeCore()
         self.connections: list[FakeConnection] = []
         self.attempts = 0
+        options.setdefault("prepare", self.prepare)
         self.refusals = refusals
         settings = BackoffSettings(first_ns=pause_ns, cap_ns=5 * pause_ns)
         options.setdefault("stop_timeout_s", 0.3)
         self.loop = LiveLoop(
             self.core, self.connect, lambda: "token", now_ns, Backoff(Random(1), settings), LOG, **options
         )
+        self.prepared: list[FakeNext] = []
+
+    async def prepare(self) -> FakeNext:
+        self.prepared.append(FakeNext(self))
+        return self.prepared[-1]
 
     async def connect(self) -> FakeConnection:
         self.attempts += 1

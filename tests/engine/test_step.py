@@ -53,6 +53,34 @@ def test_stop_leaves_nothing(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["mass_quote", "orders"])
+def test_an_announced_close_is_quoted_on_until_the_core_is_told_to_move(mode: str) -> None:
+    w = world(3, mode=mode)
+    run(w, 20)
+    w.exchange.announce_close(w.now_ns, 60 * SECOND_NS)
+    run(w, 5)
+    assert w.core.close_announced
+    assert truth(w), "nothing is given up before there is another connection"
+    sent: list[bytes] = []
+    w.on_outbound = lambda now_ns, text: sent.append(text)
+    w.operator("move")
+    w.operator("move")
+    assert [b"cancel_session" in sent[0], b"open_orders" in sent[1], len(sent)] == [True, True, 2]
+    with pytest.raises(RuntimeError, match="the venue asked for a new connection"):
+        run(w, 5)
+    assert not truth(w)
+    assert w.core.orders_left == 0
+    assert len(sent) == 2, "nothing was quoted between the cancel and the end"
+    w.cut("moved")
+    w.on_outbound = None
+    w.reconnect()
+    run(w, 5)
+    assert w.core.session.is_live
+    w.core.operator("stop", w.now_ns)
+    w.core.operator("move", w.now_ns)
+    assert not w.core.moving, "a stop is not delayed by a move"
+
+
+@pytest.mark.parametrize("mode", ["mass_quote", "orders"])
 def test_halt_is_latched_and_resume_quotes_again(mode: str) -> None:
     w = world(4, mode=mode)
     run(w, 20)

@@ -1,5 +1,6 @@
 """E rows of the fault catalogue: what the venue can do to a real quoter."""
 
+import json
 import re
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from feed.exchange.errors import Code
 from tests.faults.background import wait_until
 from tests.faults.conftest import World
 from tests.faults.rows import row
-from tests.faults.venue import COD_S, PERP, SENDING, quoting
+from tests.faults.venue import COD_S, PERP, SENDING, quoting, said
 
 AGAIN_S = 15.0
 LEVELS = 3
@@ -128,17 +129,58 @@ def test_an_instrument_that_changes_is_quoted_anew_or_not_at_all(world: World, r
     assert report["instruments"][changed]["why"] in (expected, "mode", "not ready")
 
 
+PRELUDE = ["public/login", "public/system_info", "private/set_cancel_on_disconnect", "private/cancel_session"]
+
+
 @row(slow=["E18-announced-close"])
-def test_an_announced_close_is_followed_before_it_comes(world: World, row: str) -> None:
-    """At once, without the pause that a lost connection is given; the time without quotes is printed."""
+def test_an_announced_close_is_followed_on_a_connection_opened_before(world: World, row: str) -> None:
+    """The next connection is logged in first, then the old one is emptied, then the next one is set up and quoted on.
+
+    Printed: the time without quotes, from the old connection's cancel to the next one's first quote.
+    """
     quoter = world.quoting(connection__retry_delay="20")
-    before = world.venue.connections()
+    without_ms = []
+    for _ in range(3):
+        old = world.venue.connections()
+        announced = time.monotonic()
+        world.venue.call(lambda exchange: exchange.announce_close(exchange.now_ns, 5_000_000_000))
+        quoting(world.venue, 4, old)
+        asked = world.venue.asked(announced)
+        cancel = next(i for i, one in enumerate(asked) if one.connection == old and one.method == PRELUDE[-1])
+        assert [one.method for one in asked[:cancel] if one.connection > old] == PRELUDE
+        assert not any(one.method in SENDING for one in asked[cancel:] if one.connection == old)
+        assert [one.method for one in asked[cancel + 1 :] if one.connection == old] == ["private/open_orders"]
+        later = [one for one in asked[cancel:] if one.connection > old]
+        assert not {one.method for one in later} & {*PRELUDE}, "no step is repeated"
+        first = next(one for one in later if one.method in SENDING)
+        without_ms.append((first.at_s - asked[cancel].at_s) * 1e3)
+        assert world.venue.connections() == old + 1
+        time.sleep(1)
+    print(f"without quotes: {', '.join(f'{ms:.0f}' for ms in without_ms)} ms")
+    closed = [event for event in quoter.events() if event["event"] == "the last connection is closed"]
+    assert len(closed) == 3
+    report = quoter.stop()
+    assert (report["orders_left"], report["connections"]) == (0, 4)
+    assert json.loads(said(quoter, "replay", report["journal"]["directory"], "--verify", "--json"))["identical"]
+
+
+@row(slow=["E18-nobody-answers-a-second-connection", "E18-second-login-refused"])
+def test_without_a_second_connection_the_old_one_is_quoted_on_until_it_ends(world: World, row: str) -> None:
+    quoter = world.quoting(connection__retry_delay="20")
+    old = world.venue.connections()
+    if row.startswith("nobody"):
+        world.proxy.refusing = True
+    else:
+        world.venue.exchange.refused["public/login"] = (Code.CONNECTION_LIMIT, "one is enough")
     announced = time.monotonic()
-    world.venue.call(lambda exchange: exchange.announce_close(exchange.now_ns, 5_000_000_000))
-    wait_until(lambda: world.venue.connections() > before, 4, "a new connection before the old one is closed")
-    quoting(world.venue, 4, before)
-    first = next(asked.at_s for asked in world.venue.sent(announced) if asked.connection > before)
-    print(f"{(first - announced) * 1e3:.0f} ms from the announcement to the first quote on the new connection")
+    world.venue.call(lambda exchange: exchange.announce_close(exchange.now_ns, 4_000_000_000))
+    time.sleep(3)
+    assert world.venue.order_connections() == {old}
+    assert world.venue.sent(announced + 1), "quoted on, not only left standing"
+    assert "private/open_orders" not in [one.method for one in world.venue.asked(announced)]
+    world.proxy.heal()
+    world.venue.call(lambda exchange: exchange.refused.clear())
+    quoting(world.venue, 10, old)
     assert quoter.stop()["orders_left"] == 0
 
 

@@ -6,8 +6,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,20 +13,10 @@ from feed.journal import Journal, Kind
 from tests.faults.background import wait_until
 from tests.faults.conftest import World
 from tests.faults.rows import row
-from tests.faults.venue import Quoter, quoting
-from tests.shared import ROOT
+from tests.faults.venue import Quoter, quoting, said
 
 SECONDS = float(os.environ.get("RECORDED_RUN_S", "40"))
 AGAIN_S = 20.0
-
-
-def told(quoter: Quoter, *arguments: str, status: int = 0) -> str:
-    """What a command says that is given from another terminal."""
-    command = [sys.executable, "-m", "engine.cli.main", *arguments]
-    environment = os.environ | {"XDG_STATE_HOME": str(quoter.state)}
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout
 
 
 def positions(world: World) -> list[float]:
@@ -48,11 +36,11 @@ def test_a_recorded_run_replays_and_one_flipped_byte_is_located(world: World, ro
     connections = world.venue.connections()
     world.proxy.reset()
     quoting(world.venue, AGAIN_S, connections)
-    told(quoter, "set", "trading_strategy.avellaneda.min_spread_bps=3", "risk.max_position_usd=30000")
-    told(quoter, "set", "market.label=other", status=2)
-    told(quoter, "halt", "--network", "local")
+    said(quoter, "set", "trading_strategy.avellaneda.min_spread_bps=3", "risk.max_position_usd=30000")
+    said(quoter, "set", "market.label=other", status=2)
+    said(quoter, "halt", "--network", "local")
     wait_until(lambda: not world.venue.orders(), 5, "no order")
-    told(quoter, "resume", "--network", "local", "--account", "local")
+    said(quoter, "resume", "--network", "local", "--account", "local")
     quoting(world.venue, AGAIN_S)
     connections = world.venue.connections()
     world.venue.call(lambda exchange: exchange.announce_close(exchange.now_ns, 5_000_000_000))
@@ -65,7 +53,7 @@ def test_a_recorded_run_replays_and_one_flipped_byte_is_located(world: World, ro
     assert report["connections"] >= 3
     assert report["config"]["version"] == 1
     run = Path(report["journal"]["directory"])
-    verified = json.loads(told(quoter, "replay", str(run), "--verify", "--json"))
+    verified = json.loads(said(quoter, "replay", str(run), "--verify", "--json"))
     assert verified["identical"]
     assert verified["ended"] == "stopped"
     assert verified["records"] == report["journal"]["records"]
@@ -86,9 +74,9 @@ def located(quoter: Quoter, run: Path, copy: Path, share: float) -> None:
     place = int(len(content) * share)
     content[place] ^= 1
     path.write_bytes(content)
-    answer = json.loads(told(quoter, "replay", str(copy), "--verify", "--json", status=1))
+    answer = json.loads(said(quoter, "replay", str(copy), "--verify", "--json", status=1))
     assert answer["file"] == str(path)
     assert answer["offset"] <= place < answer["offset"] + 2**20
     record = next(record for record in Journal(run).records() if record.sequence == answer["record"])
     assert place < answer["offset"] + 32 + len(record.data)
-    told(quoter, "replay", str(copy), "--until", str(answer["record"] - 1))
+    said(quoter, "replay", str(copy), "--until", str(answer["record"] - 1))

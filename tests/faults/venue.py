@@ -257,3 +257,12 @@ def quoting(venue: Venue, seconds: float = 20.0, after: int = 0) -> float:
     return wait_until(
         lambda: any(number > after for number in venue.order_connections()), seconds, "quotes in the market"
     )
+
+
+def said(quoter: Quoter, *arguments: str, status: int = 0) -> str:
+    """What a command says that is given from another terminal."""
+    command = [sys.executable, "-m", "engine.cli.main", *arguments]
+    environment = os.environ | {"XDG_STATE_HOME": str(quoter.state)}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout

@@ -330,6 +330,33 @@ def test_closing_in_order_still_delivers(run):
     run(work())
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_retired_connection_ends_at_once_and_what_still_comes_is_counted(run, answers):
+    async def script(peer: Peer) -> None:
+        await peer.send(frame(b"seen"))
+        await peer.read_until(CLOSE)
+        await peer.send(frame(b"late") * 3)
+        await peer.send(frame(b"\x03\xe8", CLOSE) if answers else b"")
+        await asyncio.sleep(3)
+
+    async def work() -> None:
+        handler, dropped = Recorder(), []
+        async with RawServer(script) as server:
+            connection = await connect(handler, server.url)
+            await wait_for(lambda: handler.seen == [b"seen"])
+            connection.retire("another one is there", dropped.append)
+            assert handler.calls[-1] == "disconnected"
+            assert not connection.is_open
+            assert connection.reason == handler.reason == "another one is there"
+            connection.retire("again", dropped.append)
+            await wait_for(lambda: len(dropped) == 1)
+        assert dropped == [4 if answers else 3]
+        assert handler.seen == [b"seen"]
+        assert handler.calls.count("disconnected") == 1
+
+    run(work())
+
+
 def test_closing_does_not_hang_on_a_silent_peer(run):
     async def work() -> None:
         async with RawServer(forever) as server:
