@@ -1,5 +1,6 @@
 """Trading requests as JSON bytes in a preallocated buffer, with headroom for the websocket header."""
 
+cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 cdef enum:
@@ -12,8 +13,16 @@ cdef enum InsertFlag:
     IMMEDIATE_OR_CANCEL = 8
     MARKET_ORDER = 16
 
+# A number and its text.
+cdef struct Written:
+    int64_t value_e8          # 0: none yet
+    Py_ssize_t length
+    char text[24]             # E8_TEXT_MAX
+
+
 # Every method returns the size of the text at ``text_c()``, or -1 (nothing usable in the buffer): amounts and prices
 # must be positive (a quote side's amounts too), names plain, and the text must fit.
+@cython.final
 cdef class Encoder:
     cdef char* buffer_
     cdef Py_ssize_t capacity
@@ -22,6 +31,7 @@ cdef class Encoder:
     cdef bint quoting         # inside a mass quote
     cdef int entries          # its instruments
     cdef int sides            # of the last instrument: 1 bids, 2 asks
+    cdef Written written_[2][10]      # amounts by side and level: they are mostly those of the quote before
 
     cdef bytes text_or_error(self, Py_ssize_t size)
 

@@ -240,6 +240,7 @@ cdef class Encoder:
         """One side of the instrument: ``n`` levels of distinct prices, at most LEVELS_MAX; none clears the side."""
         cdef int i, j
         cdef int side = 1 if buy else 2
+        cdef Written* amount
         cdef char* start
         cdef char* at
         if not self.quoting or not self.entries or self.sides & side or n < 0 or n > LEVELS_MAX:
@@ -262,7 +263,12 @@ cdef class Encoder:
             at[0] = c'['
             at += 1 + store_fixed(at + 1, price_e8[i])
             at[0] = c','
-            at += 1 + store_fixed(at + 1, amount_e8[i])
+            amount = &self.written_[side - 1][i]
+            if amount.value_e8 != amount_e8[i]:
+                amount.length = store_fixed(amount.text, amount_e8[i])
+                amount.value_e8 = amount_e8[i]
+            memcpy(at + 1, amount.text, E8_TEXT_MAX)
+            at += 1 + amount.length
             memcpy(at, b'],', 2)
             at += 2
         # The comma behind the last level is none.

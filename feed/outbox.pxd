@@ -1,5 +1,6 @@
 """The way out: priorities, message budgets and the circuit breaker. Nothing here ever delays a cancel."""
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from feed.budget cimport Budget
@@ -39,6 +40,8 @@ cdef class Queue:
     cdef void pop_c(self) noexcept nogil
     cdef void clear_c(self) noexcept nogil
 
+
+@cython.final
 cdef class Outbox:
     cdef Sink sink
     cdef Queue cancel_queue

@@ -1,5 +1,6 @@
 """Price levels of one instrument in ticks and lots, both sides, unique and sorted, in preallocated memory."""
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 cdef enum BookCode:
@@ -8,6 +9,8 @@ cdef enum BookCode:
     BOOK_BAD_LEVEL = -2       # price <= 0 or lots < 0
     BOOK_UNKNOWN_LEVEL = -3   # removal of a level that is not there
 
+
+@cython.final
 cdef class Book:
     cdef readonly int32_t capacity        # levels a side
     cdef readonly int32_t bid_levels

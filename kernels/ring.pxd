@@ -22,6 +22,7 @@ lap reads something, notices by the sequence, and throws it away (H.-J. Boehm, "
 language memory models?", MSPC 2012).
 """
 
+cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 cdef enum RingCode:
@@ -30,6 +31,8 @@ cdef enum RingCode:
     RING_OVERRUN = -1       # the next record was overwritten: skip_c counts the loss and goes on
     RING_CLOSED = -2        # nothing new, and the writer is done
 
+
+@cython.final
 cdef class RingWriter:
     cdef readonly str path
     cdef readonly int64_t record_bytes

@@ -1,5 +1,6 @@
 """What the core knows of one instrument. Owner: the core's thread."""
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from engine.core.orders cimport OrderTable
@@ -34,6 +35,8 @@ cdef enum Breach:                # why an instrument only reduces; 0: it does no
     BREACH_LOSSES = 3
     BREACH_POSITION = 4          # the position itself is over its limit
 
+
+@cython.final
 cdef class Instrument:
     cdef readonly int32_t index
     cdef readonly bytes name

@@ -151,6 +151,7 @@ cdef class MassQuoter(Quoter):
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t i, j, slot, n = self.side_count_[key]
         cdef bint[10] kept
+        cdef bint stays
         cdef Slot* order
         for i in range(n):
             kept[i] = False
@@ -159,16 +160,16 @@ cdef class MassQuoter(Quoter):
             if order.state == SLOT_CANCELLING:
                 continue
             order.request = request
-            for i in range(n):
-                if ((order.state == SLOT_LIVE or order.state == SLOT_PENDING) and order.filled_lots == 0 and not kept[i]
-                        and order.price_ticks == self.side_ticks_[key][i] and order.lots == self.side_lots_[key][i]
-                        and self.table.repeat_c(self.table.at_c(instrument.index, side, j), request)):
-                    # An identical level stays as it is, reported or not; if it trades on the way there, it is put back whole.
-                    kept[i] = True
-                    break
-            else:
-                if order.state != SLOT_UNKNOWN:
-                    order.state = SLOT_CANCELLING
+            stays = False
+            if (order.state == SLOT_LIVE or order.state == SLOT_PENDING) and order.filled_lots == 0:
+                for i in range(n):
+                    if (order.price_ticks == self.side_ticks_[key][i] and order.lots == self.side_lots_[key][i] and not kept[i]
+                            and self.table.repeat_c(self.table.at_c(instrument.index, side, j), request)):
+                        # An identical level stays as it is, reported or not; if it trades on the way there, it is put back whole.
+                        kept[i] = stays = True
+                        break
+            if not stays and order.state != SLOT_UNKNOWN:
+                order.state = SLOT_CANCELLING
         for i in range(n):
             self.price_e8_[i] = self.side_ticks_[key][i] * instrument.tick_e8
             self.amount_e8_[i] = self.side_lots_[key][i] * instrument.lot_e8

@@ -1,5 +1,6 @@
 """Requests on their way: which reply means what, and which is overdue. Owner: the core's thread."""
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 cdef enum:
@@ -24,6 +25,8 @@ cdef struct Request:
     uint64_t client_order_id     # the slot may have been reused since
     int64_t sent_ns
 
+
+@cython.final
 cdef class RequestRing:
     cdef Request* ring_
     cdef readonly uint64_t next_id

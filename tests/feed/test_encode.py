@@ -145,6 +145,15 @@ def test_mass_quote(request_id: int, quotes: list, label: bytes, flags: int) -> 
     assert params.get("reject_post_only", False) == bool(flags & REJECT_POST_ONLY)
 
 
+def test_amounts_of_the_quote_before_are_not_taken_for_those_of_this_one() -> None:
+    used = Encoder()
+    for bid, ask in ((E8, E8 // 8), (E8, E8 // 4), (E8 // 4, E8), (E8, E8 // 4), (123_456_789_012, 1)):
+        quotes = [(BTC, [(9 * E8, bid), (8 * E8, ask)], [(10 * E8, ask), (11 * E8, bid)])]
+        assert used.mass_quote(1, quotes) == Encoder().mass_quote(1, quotes)
+        with pytest.raises(ValueError, match=MESSAGE):
+            used.mass_quote(1, [(BTC, [(9 * E8, 0)], None)])
+
+
 def test_the_largest_mass_quote_fits() -> None:
     side = [(2**63 - 1 - i, 2**63 - 1) for i in range(10)]
     quotes = [(b"N" * 96, side, side)] * 100
