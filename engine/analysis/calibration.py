@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.analysis.bars import by_range_usd
 from engine.analysis.history import Floats, History
 from kernels.intensity import DISPERSION_MOST, Z_95, Fit, from_tape, gamma_for
 from kernels.volatility import SECONDS_PER_YEAR
@@ -26,13 +27,17 @@ FARTHEST_SHARE = 0.99  # of the market orders; the deepest ones are rare and far
 
 @dataclass(frozen=True, slots=True)
 class Sigma:
-    """Volatility in USD per root of a second with its interval; NaN where there is none."""
+    """Volatility in USD per root of a second with its interval; NaN where there is none.
+
+    ``by_grid_usd``: by spacing of the samples. ``by_range_usd``: by the ranges of one-minute bars, 0.0 with too few.
+    """
 
     usd: float
     low_usd: float
     high_usd: float
     annual: float
     by_grid_usd: tuple[float, ...]
+    by_range_usd: dict[str, float]
     returns: int
     sufficient: bool
     reason: str
@@ -155,13 +160,15 @@ def side_of(name: str, depths: Floats, span_s: float, half_spread_usd: float, ti
 def sigma_of(history: History) -> Sigma:
     """Root of the mean squared move on a grid of GRID_S, per root of a second."""
     by_grid = tuple(math.sqrt(float(np.mean(squares))) if squares.size else math.nan for squares in _grids(history))
+    by_range = by_range_usd(history)
     rates = _squares(history, GRID_S)
     if rates.size < RETURNS_LEAST:
         # The finest grid is better than nothing; its bounce is in by_grid_usd for all to see.
         rates = _squares(history, GRIDS_S[0])
     nan = math.nan
     if rates.size < RETURNS_LEAST:
-        return Sigma(nan, nan, nan, nan, by_grid, rates.size, False, f"{rates.size} moves, {RETURNS_LEAST} are needed")
+        few = f"{rates.size} moves, {RETURNS_LEAST} are needed"
+        return Sigma(nan, nan, nan, nan, by_grid, by_range, rates.size, False, few)
     blocks = np.array([float(np.mean(block)) for block in np.array_split(rates, min(BLOCKS, rates.size // 3))])
     variance, error = float(np.mean(rates)), float(np.std(blocks, ddof=1) / math.sqrt(blocks.size))
     usd = math.sqrt(variance)
@@ -172,7 +179,7 @@ def sigma_of(history: History) -> Sigma:
     elif high - low > 2.0 * SIGMA_ERROR_MOST * usd:
         reason = "volatility changed so much that its mean is not known to within half of it"
     annual = usd / float(np.median(history.mid_usd)) * math.sqrt(SECONDS_PER_YEAR)
-    return Sigma(usd, low, high, annual, by_grid, rates.size, not reason, reason)
+    return Sigma(usd, low, high, annual, by_grid, by_range, rates.size, not reason, reason)
 
 
 def _grids(history: History) -> list[Floats]:

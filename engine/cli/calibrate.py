@@ -160,6 +160,9 @@ def _show(found: "Calibration", report: dict[str, Any]) -> None:
         f"  sigma  {sigma.usd:.4g} [{sigma.low_usd:.4g}, {sigma.high_usd:.4g}] USD per root second, "
         f"{100 * sigma.annual:.0f} % a year; {words}"
     )
+    if any(sigma.by_range_usd.values()):
+        told = ", ".join(f"{name.replace('_', '-')} {usd:.4g}" for name, usd in sigma.by_range_usd.items())
+        click.echo(f"         by the ranges of one-minute bars: {told}")
     for side in found.sides:
         fit = side.fit
         click.echo(
