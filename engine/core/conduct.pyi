@@ -1,6 +1,7 @@
 from typing import Any
 
 from engine.core.instrument import Instrument
+from engine.core.knobs import Knobs
 from engine.core.orders import OrderTable
 from engine.core.plan import CorePlan
 from engine.core.quoter import Quoter
@@ -49,7 +50,7 @@ class Conduct(Relisting):
     overshoots: int
     overshoot_e8: int
     last_error: str | None
-    def __init__(self, plan: CorePlan, addresses: Addresses) -> None: ...
+    def __init__(self, plan: CorePlan, addresses: Addresses, knobs: Knobs = ...) -> None: ...
     def stamp(self, stamper: Stamper) -> None: ...
     def attach(self, sink: Sink) -> None: ...
     @property

@@ -25,6 +25,7 @@ from feed.frames cimport Sink
 from feed.outbox cimport PRIORITY_CANCEL, PRIORITY_OTHER, SUBMIT_FULL, Outbox
 from feed.stamps cimport Stamper
 
+from engine.core.knobs import Knobs
 from engine.core.risk import MODES
 from engine.core.status import describe
 from feed import session_events, venue
@@ -41,7 +42,6 @@ cdef enum:
     STOP_TRIES = 3
     HISTORY_MARGIN_S = 60            # reports of trades may have been on their way for as long; what was seen counts once
     REPORTS_NS = 1000000000          # the reports of what was answered have arrived by then
-    OTHER_RATE = 50                  # set-up requests and queries a second: the venue states no limit for them
 
 
 def session_plan(plan) -> SessionPlan:
@@ -63,16 +63,19 @@ def session_plan(plan) -> SessionPlan:
 
 
 cdef class Conduct(Relisting):
-    """The part of the core that lives as long as the process: one connection after another, and the operator's acts."""
+    """The part of the core that lives as long as the process: one connection after another, and the operator's acts.
 
-    def __init__(self, plan, addresses):
+    ``knobs``: bounds that only a simulation changes.
+    """
+
+    def __init__(self, plan, addresses, knobs=Knobs()):
         self.plan = plan
         self.instruments = [
             Instrument(i, name.encode("ascii"), plan.settings, plan.volatility, Outlook(plan.signals, addresses))
             for i, name in enumerate(plan.instruments)
         ]
         self.encoder = Encoder()
-        self.outbox = Outbox(Sink(), other_rate=OTHER_RATE)
+        self.outbox = Outbox(Sink(), **knobs.told())
         self.table = OrderTable(len(self.instruments))
         self.gate = Gate(len(self.instruments))
         self.requests = RequestRing()

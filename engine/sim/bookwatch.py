@@ -7,6 +7,7 @@ from feed.exchange.exchange import Exchange
 from kernels.book import Book
 
 BOOK = b'{"channel_name":"book.'
+SNAPSHOT = b'"snapshot":true'
 UNSEEN_MAX = 3
 """Messages of a book after a lost one by which the loss must have shown: totals that agree by chance do so once."""
 UNSEEN_NS = SECOND_NS
@@ -38,6 +39,8 @@ class BookWatch:
         """A message of a book reaches the core."""
         name = data[len(BOOK) : data.index(b".", len(BOOK))].decode()
         self._heard[name] = self._heard.get(name, 0) + 1
+        if SNAPSHOT in data:
+            self._since.pop(name, None)
 
     def judge(self, now_ns: int) -> None:
         """Compare; to be called when nothing is on its way to the core."""

@@ -12,6 +12,9 @@ import orjson
 from engine.core.plan import CorePlan
 from engine.core.step import Core
 from engine.sim.options import SECOND_NS
+from feed.frames import MessageHandler
+from feed.journal import Kind
+from feed.tap import Tap, batch_end
 
 if TYPE_CHECKING:
     from engine.sim.host import Host
@@ -29,9 +32,19 @@ class Canary:
     name = "none"
     within = 0
     events = 200
+    journal = False
+    """Each run has a journal."""
 
     def plan(self, plan: CorePlan) -> CorePlan:
         """A core is made: of which plan."""
+        return plan
+
+    def handler(self, tap: Tap, core: Core) -> MessageHandler:
+        """What a connection's messages go to, where there is a journal."""
+        return tap
+
+    def changed(self, plan: CorePlan) -> CorePlan | None:
+        """Another plan for a running core: what it takes, None for nothing."""
         return plan
 
     def outbound(self, host: "Host", text: bytes) -> bytes | None:
@@ -326,6 +339,51 @@ class TrustsProtection(Canary):
         return [] if data.startswith(PROTECTION) else [data]
 
 
+class _Late(MessageHandler):
+    """Gives each message to the core before the journal."""
+
+    def __init__(self, tap: Tap, core: Core) -> None:
+        self._tap = tap
+        self._core = core
+
+    def on_message(self, message: bytes, now_ns: int, last_in_batch: bool) -> None:
+        """Break the order."""
+        self._core.on_message(message, now_ns, last_in_batch)
+        self._tap.put(Kind.MESSAGE, now_ns, message, last_in_batch)
+
+    def on_batch_end(self, now_ns: int) -> None:
+        """Pass it on."""
+        batch_end(self._tap, now_ns)
+
+    def on_connected(self, now_ns: int) -> None:
+        """Pass it on."""
+        self._tap.on_connected(now_ns)
+
+    def on_disconnected(self, now_ns: int, reason: str) -> None:
+        """Pass it on."""
+        self._tap.on_disconnected(now_ns, reason)
+
+
+class JournalsLate(Canary):
+    """What came in is written down when it has been acted upon."""
+
+    name, within, journal = "journals behind the act", 10, True
+
+    def handler(self, tap: Tap, core: Core) -> MessageHandler:
+        """Break it between connection and core."""
+        return _Late(tap, core)
+
+
+class KeepsOldLimits(Canary):
+    """A changed configuration is not taken."""
+
+    name, within = "ignores changed limits", 200
+
+    def changed(self, plan: CorePlan) -> CorePlan | None:
+        """Break it before it is taken."""
+        return None
+
+
 CANARIES: tuple[type[Canary], ...] = (
     ForgetsInFlight,
     CountsTwice,
@@ -344,4 +402,6 @@ CANARIES: tuple[type[Canary], ...] = (
     SkipsTotals,
     RevivesOrders,
     TrustsProtection,
+    KeepsOldLimits,
+    JournalsLate,
 )

@@ -68,6 +68,7 @@ class Checker:
         self._sides = 0
         self._since: dict[int, int] = {}
         self._rested_e8 = self._looks = 0
+        self._limit_before = self._limit_until_ns = 0
         products = {name: exchange.listings[name].spec.product for name in self._names}
         self.guard = Guard(core, products)
         self.ledger = Ledger(core)
@@ -98,6 +99,17 @@ class Checker:
         self.guard.restarted(core)
         self.ledger.restarted(core)
         self.books.restarted(core)
+
+    def reconfigured(self, options: SwarmOptions, now_ns: int) -> None:
+        """Another configuration; what was sent under the last one may rest until it must have been cancelled."""
+        self._limit_before = max(self.options.max_lots, self._limit_before if now_ns < self._limit_until_ns else 0)
+        self._limit_until_ns = now_ns + options.patience_ns
+        self.options = options
+
+    def _limit_lots(self, now_ns: int) -> int:
+        """What a position and the open orders of a side may come to."""
+        limit = self.options.max_lots
+        return max(limit, self._limit_before) if now_ns < self._limit_until_ns else limit
 
     @property
     def account(self) -> Account | None:
@@ -300,11 +312,11 @@ class Checker:
         account = self.account
         if account is None:
             return
-        rested_e8 = 0
+        rested_e8, limit = 0, self._limit_lots(now_ns)
         for index, name in enumerate(self._names):
             position = account.positions.get(name)
             if position is not None:
-                self._bounded(index, position, live)
+                self._bounded(index, position, live, limit)
                 rested_e8 = max(rested_e8, position.open_buy_e8, position.open_sell_e8)
         if self._connection is not None:
             for group in self._connection.groups.values():
@@ -312,7 +324,7 @@ class Checker:
                     self.guard.judge(group, self._rested_e8)
         self._rested_e8 = rested_e8
 
-    def _bounded(self, index: int, position: Position, live: bool) -> None:
+    def _bounded(self, index: int, position: Position, live: bool, limit: int) -> None:
         """The worst that may become of a position is within the limit, and the core believes at least as much."""
         name = self._names[index]
         held = position.amount_e8 // LOT_E8
@@ -320,7 +332,7 @@ class Checker:
         for side, open_e8 in ((1, position.open_buy_e8), (-1, position.open_sell_e8)):
             open_lots = open_e8 // LOT_E8
             worst = side * held + open_lots
-            if open_lots and worst > self.options.max_lots + slack:
+            if open_lots and worst > limit + slack:
                 raise Violation(1, f"{name}: {held} lots and {open_lots} open on side {side:+d}")
             if live:
                 believed = side * self.core.instruments[index].position_lots

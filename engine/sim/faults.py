@@ -8,17 +8,17 @@ from engine.sim.options import LOT_CONTRACTS, MS, RATES, SECOND_NS
 if TYPE_CHECKING:
     from random import Random
 
-    from engine.sim.host import Host
+    from engine.sim.operator import Operator
 
 
-def schedule(host: "Host") -> None:
+def schedule(host: "Operator") -> None:
     """Let every fault class that is on happen at its rate, from now on, until the run is healed."""
     for name, rate in host.options.faults.items():
         if name in RATES and rate > 0:
             _next(host, name, rate, host.options.rng(name))
 
 
-def _next(host: "Host", name: str, rate: float, rng: "Random") -> None:
+def _next(host: "Operator", name: str, rate: float, rng: "Random") -> None:
     def strike() -> None:
         if not host.healed:
             if ACTS[name](host, rng):
@@ -31,7 +31,7 @@ def _next(host: "Host", name: str, rate: float, rng: "Random") -> None:
 # --- the link -----------------------------------------------------------------------------------------------------
 
 
-def _stall(host: "Host", rng: "Random") -> bool:
+def _stall(host: "Operator", rng: "Random") -> bool:
     until_ns = host.now_ns + round(rng.uniform(0.05, 3.0) * SECOND_NS)
     inbound, outbound = rng.choice(((True, True), (True, False), (False, True)))
     if host.link is None:
@@ -40,32 +40,32 @@ def _stall(host: "Host", rng: "Random") -> bool:
     return True
 
 
-def _cut(host: "Host", rng: "Random") -> bool:
+def _cut(host: "Operator", rng: "Random") -> bool:
     if host.link is None:
         return False
     host.link.cut("cut")
     return True
 
 
-def _half_open(host: "Host", rng: "Random") -> bool:
+def _half_open(host: "Operator", rng: "Random") -> bool:
     if host.link is None:
         return False
     host.link.go_silent()
     return True
 
 
-def _block_sink(host: "Host", rng: "Random") -> bool:
+def _block_sink(host: "Operator", rng: "Random") -> bool:
     host.sink.blocked = True
     host.agenda.after(round(rng.uniform(0.01, 1.5) * SECOND_NS), host.unblock)
     return True
 
 
-def _mute_ticker(host: "Host", rng: "Random") -> bool:
+def _mute_ticker(host: "Operator", rng: "Random") -> bool:
     host.wire.mute_ticker_until_ns = host.now_ns + round(rng.uniform(0.5, 6.0) * SECOND_NS)
     return True
 
 
-def _mute_book(host: "Host", rng: "Random") -> bool:
+def _mute_book(host: "Operator", rng: "Random") -> bool:
     host.wire.mute_book_until_ns = host.now_ns + round(rng.uniform(0.2, 4.0) * SECOND_NS)
     return True
 
@@ -73,35 +73,35 @@ def _mute_book(host: "Host", rng: "Random") -> bool:
 # --- the exchange -------------------------------------------------------------------------------------------------
 
 
-def _failover(host: "Host", rng: "Random") -> bool:
+def _failover(host: "Operator", rng: "Random") -> bool:
     host.exchange.failover(host.now_ns)
     return True
 
 
-def _announce_close(host: "Host", rng: "Random") -> bool:
+def _announce_close(host: "Operator", rng: "Random") -> bool:
     host.exchange.announce_close(host.now_ns, round(rng.uniform(0.2, 10.0) * SECOND_NS))
     return True
 
 
-def _banner(host: "Host", rng: "Random") -> bool:
+def _banner(host: "Operator", rng: "Random") -> bool:
     banner = {"id": 1, "time": host.now_ns / 1e9, "severity": "warning", "title": "t", "message": "trading is halted"}
     host.exchange.set_banners([banner], host.now_ns)
     return True
 
 
-def _burst(host: "Host", rng: "Random") -> bool:
+def _burst(host: "Operator", rng: "Random") -> bool:
     host.exchange.advance(host.now_ns)
     host.market.sweep(rng)
     return True
 
 
-def _jump(host: "Host", rng: "Random") -> bool:
+def _jump(host: "Operator", rng: "Random") -> bool:
     host.exchange.advance(host.now_ns)
     host.market.jump(rng)
     return True
 
 
-def _hole(host: "Host", rng: "Random") -> bool:
+def _hole(host: "Operator", rng: "Random") -> bool:
     host.exchange.advance(host.now_ns)
     host.market.hole(rng, host.now_ns)
     return True
@@ -110,7 +110,7 @@ def _hole(host: "Host", rng: "Random") -> bool:
 # --- the account --------------------------------------------------------------------------------------------------
 
 
-def _foreign_trade(host: "Host", rng: "Random") -> bool:
+def _foreign_trade(host: "Operator", rng: "Random") -> bool:
     """A person trades on the same account."""
     listed = rng.choice(host.options.listed)
     lots = rng.choice((1, 2, 5))
@@ -127,7 +127,7 @@ def _foreign_trade(host: "Host", rng: "Random") -> bool:
     return True
 
 
-def _foreign_cancel(host: "Host", rng: "Random") -> bool:
+def _foreign_cancel(host: "Operator", rng: "Random") -> bool:
     """A person cancels everything by hand."""
     host.foreign("private/cancel_all", {})
     return True
@@ -136,7 +136,7 @@ def _foreign_cancel(host: "Host", rng: "Random") -> bool:
 # --- operator and process -----------------------------------------------------------------------------------------
 
 
-def _halt(host: "Host", rng: "Random") -> bool:
+def _halt(host: "Operator", rng: "Random") -> bool:
     if host.checker.halted:
         return False
     host.halt()
@@ -144,17 +144,37 @@ def _halt(host: "Host", rng: "Random") -> bool:
     return True
 
 
-def _kill(host: "Host", rng: "Random") -> bool:
+def _configure(host: "Operator", rng: "Random") -> bool:
+    """Another configuration while running."""
+    return host.configure(host.options.reconfigured(rng))
+
+
+def _reload(host: "Operator", rng: "Random") -> bool:
+    """The operator has the same configuration read again."""
+    return host.configure(host.options)
+
+
+def _refused_change(host: "Operator", rng: "Random") -> bool:
+    """A change that needs a restart is asked for."""
+    host.refuse_change()
+    return True
+
+
+def _kill(host: "Operator", rng: "Random") -> bool:
     host.kill(round(rng.uniform(0.0, 1.0) * SECOND_NS))
     return True
 
 
-def _freeze(host: "Host", rng: "Random") -> bool:
+def _disk_full(host: "Operator", rng: "Random") -> bool:
+    return host.fill_disk()
+
+
+def _freeze(host: "Operator", rng: "Random") -> bool:
     host.ready_ns = host.now_ns + round(rng.choice((5, 100, 700, 2500)) * rng.random() * MS)
     return True
 
 
-ACTS: dict[str, Callable[["Host", "Random"], bool]] = {
+ACTS: dict[str, Callable[["Operator", "Random"], bool]] = {
     "stall": _stall,
     "cut": _cut,
     "half_open": _half_open,
@@ -170,6 +190,10 @@ ACTS: dict[str, Callable[["Host", "Random"], bool]] = {
     "foreign_trade": _foreign_trade,
     "foreign_cancel": _foreign_cancel,
     "halt": _halt,
+    "configure": _configure,
+    "reload": _reload,
+    "refused_change": _refused_change,
     "kill": _kill,
+    "disk_full": _disk_full,
     "freeze": _freeze,
 }

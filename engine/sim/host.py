@@ -6,31 +6,35 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import orjson
 
 from engine.core.instrument import BREACHES
+from engine.core.knobs import Knobs
 from engine.core.step import Core
 from engine.journal.replay import state_sha256
+from engine.live.recorded import RecordedCore
 from engine.sim.agenda import Agenda
 from engine.sim.canaries import Canary
 from engine.sim.checkers import Checker
 from engine.sim.market import HostileMarket
 from engine.sim.network import Link
-from engine.sim.options import MS, SECOND_NS, START_NS, SwarmOptions
+from engine.sim.options import KNOBS, MS, SECOND_NS, START_NS, SwarmOptions
 from engine.sim.reconnects import Reconnects
+from engine.sim.recorder import Recorder
 from engine.sim.violation import Violation
 from engine.sim.wire import Wire
 from feed.backoff import Backoff
 from feed.exchange.connection import Connection
 from feed.exchange.exchange import Exchange
-from feed.frames import ListSink
+from feed.frames import ListSink, MessageHandler
 from kernels.kept import addresses
 
 PRICE = re.compile(rb'"price":([0-9.]+)')
 KEY_NAME = "K1"
 ACCOUNT = "A1"
+PONG = 10
+MORE = b',"more":[1,{"x":null}]}'
 CALM_PAUSE_NS = 250 * MS
 """Between two connections once everything is healed."""
 
@@ -57,6 +61,7 @@ class Host:
         self.canary = canary or Canary()
         self._broken = canary is not None
         self._pauses = options.rng("backoff")
+        self._disk = options.rng("disk")
         self._processes = 0
         self._start_process()
         self.checker = Checker(options, self.exchange, self.core, ACCOUNT, self.canary.read)
@@ -69,6 +74,7 @@ class Host:
         self._cuts = options.rng("fragments")
         self._digest = hashlib.sha256()
         self._was_live = False
+        self._token_late: Link | None = None
         self._foreign: Connection | None = None
         self._halted_ns = 0
         self._was_halted = False
@@ -82,19 +88,40 @@ class Host:
     # --- process ----------------------------------------------------------------------------------------------------
 
     def _start_process(self) -> None:
-        """A core that has been told nothing, and the pauses between its connections."""
+        """A core that has been told nothing, its journal in some runs, and the pauses between its connections."""
         self.sink = ListSink()
-        self.core = Core(self.canary.plan(self.options.plan()), addresses())
-        self.core.attach(self.sink)
+        self._sent = 0
+        self.core = Core(self.canary.plan(self.options.plan()), addresses(), self._knobs())
+        self.driven: Core | RecordedCore = self.core
+        self.handler: MessageHandler = self.core
+        self.recorder: Recorder | None = None
+        if self.options.journal or self.canary.journal:
+            self.recorder = Recorder(self.core, self._disk, self.marks, self.now_ns)
+            self.driven, self.handler = self.recorder.driven, self.canary.handler(self.recorder.tap, self.core)
+            self.driven.attach(self.sink, self.now_ns)
+        else:
+            self.core.attach(self.sink)
         self._processes += 1
         self._backoff = Backoff(self._pauses, self.options.backoff)
         self._reconnects = Reconnects(self.options.backoff)
+
+    def _knobs(self) -> Knobs:
+        """Bounds of a new process: mostly those of a live one."""
+        chosen: dict[str, int] = {}
+        if self.options.journal:
+            return Knobs()  # a replay has those of a live one
+        for site, values in KNOBS.items():
+            if self.wire.strikes(site):
+                chosen |= values
+        return Knobs(**chosen)
 
     def kill(self, pause_ns: int) -> None:
         """The process dies at once and another one starts from the same plan; a halt is kept by whoever starts it."""
         if self.link is not None:
             self.link.abort()
             self.link = None
+        if self.recorder is not None:
+            self.recorder.crash()
         self._start_process()
         self.checker.restarted(self.core)
         self.checker.reset(None)
@@ -108,14 +135,16 @@ class Host:
         try:
             act()
             if self.core.wants_token and self.link is not None:
-                self.core.provide_token(token(self.now_ns), self.now_ns)
+                self._give_token()
             if self.core.close_announced and self.core.session.is_live and not self.core.moving:
-                self.core.operator("move", self.now_ns)
+                self.driven.operator("move", self.now_ns)
         except Violation:
             raise
         except Exception as error:
             raise Violation(34, f"the core raised {type(error).__name__}: {error}") from error
         self.canary.after(self)
+        if self.recorder is not None:
+            self.recorder.take(self._sent + len(self.sink.sent))
         self._send()
         if self.core.session.is_live and not self._was_live:
             self.lives += 1
@@ -129,6 +158,22 @@ class Host:
         if self.core.wants_close is not None and self.link is not None:
             self.marks[f"close: {self.core.wants_close.lstrip('0123456789 ')[:40]}"] += 1
             self.link.cut(self.core.wants_close)
+
+    def _give_token(self) -> None:
+        """A login token, at once or a little later."""
+        core, link = self.core, self.link
+
+        def give() -> None:
+            if self.link is link and core.wants_token:
+                self._call(lambda: self.driven.provide_token(token(self.now_ns), self.now_ns))
+
+        if self._token_late is link:
+            return
+        if self.wire.strikes("token late"):
+            self._token_late = link
+            self.agenda.after(self._net.randint(1, 300) * MS, give)
+        else:
+            self.driven.provide_token(token(self.now_ns), self.now_ns)
 
     def _watch_limits(self) -> None:
         """Mark the monitors that have acted."""
@@ -146,6 +191,7 @@ class Host:
 
     def _send(self) -> None:
         sent, self.sink.sent = self.sink.sent, []
+        self._sent += len(sent)
         link = self.link
         if link is None:
             return
@@ -162,12 +208,12 @@ class Host:
             arrival_ns, listed = link.arrival_ns(), self._adversary.choice(self.options.listed)
             buy, lots = self._adversary.random() < 0.5, self._adversary.choice((1, 2, 1000))
             for due_ns in (arrival_ns - 1, arrival_ns + 1):
-                self.agenda.at(due_ns, lambda: self._take(listed.name, buy, lots))
+                self.agenda.at(due_ns, lambda: self._hit(listed.name, buy, lots))
             price = PRICE.search(sent[-1])
             if price is not None and self._adversary.random() < 0.5:
                 self.agenda.at(arrival_ns - 1, lambda: self._meet(float(price[1])))
 
-    def _take(self, name: str, buy: bool, lots: int) -> None:
+    def _hit(self, name: str, buy: bool, lots: int) -> None:
         self.exchange.advance(self.now_ns)
         self.market.take(name, buy, lots)
 
@@ -181,27 +227,46 @@ class Host:
         self.marks["batches" if len(batch) > 1 else "messages"] += 1
 
         def act() -> None:
-            now_ns, delivered, frame = self.agenda.now_ns, self.checker.delivered, link.rules.on_frame
-            arriving = batch
-            if self._broken:
-                arriving = [data for text in batch for data in self.canary.inbound(self, text)]
-            self._digest.update(b"< %d " % now_ns + b"".join(arriving))
-            for data in batch:
-                delivered(data, now_ns)
-            last = len(arriving)
-            for data in arriving:
-                last -= 1
-                if self.options.fragmented:
-                    self._fragments(link, data, last == 0, first=data is arriving[0])
-                else:
-                    frame(1, True, 0, data, now_ns, last == 0)
-            if link.rules.error is not None:
-                raise link.rules.error
+            now_ns, strikes = self.agenda.now_ns, self.wire.strikes
+            if strikes("timer early"):
+                self.driven.on_timer(now_ns)
+                self._send()
+            if strikes("every message decides") and not self._broken:
+                for data in batch:
+                    self._read(link, [data])
+                    self._send()
+            else:
+                self._read(link, batch, decides=not strikes("decided at the end of the read"))
 
         self._call(act)
 
+    def _read(self, link: Link, batch: list[bytes], *, decides: bool = True) -> None:
+        """Messages of one read. ``decides``: the last of them tells that it is the last, else a frame behind it."""
+        now_ns, delivered, recorder = self.agenda.now_ns, self.checker.delivered, self.recorder
+        arriving = batch
+        if self._broken:
+            arriving = [data for text in batch for data in self.canary.inbound(self, text)]
+        if self.wire.strikes("unknown member"):
+            arriving = [data[:-1] + MORE for data in arriving]
+        self._digest.update(b"< %d " % now_ns + b"".join(arriving))
+        for data in batch:
+            delivered(data, now_ns)
+        left = len(arriving)
+        for data in arriving:
+            left -= 1
+            if recorder is not None:
+                recorder.giving(self._sent + len(self.sink.sent))
+            if self.options.fragmented:
+                self._fragments(link, data, decides and left == 0, first=data is arriving[0])
+            else:
+                link.rules.on_frame(1, True, 0, data, now_ns, decides and left == 0)
+        if not decides:
+            link.rules.on_frame(PONG, True, 0, b"", now_ns, True)
+        if link.rules.error is not None:
+            raise link.rules.error
+
     def _fragments(self, link: Link, data: bytes, last: bool, *, first: bool) -> None:
-        """A message in pieces, with pings between them; in several reads where no message is complete before."""
+        """A message in pieces, with pongs between them; in several reads where no message is complete before."""
         cuts = sorted(self._cuts.randint(0, len(data)) for _ in range(self._cuts.randint(0, 3)))
         pieces = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
         for number, piece in enumerate(pieces):
@@ -209,7 +274,7 @@ class Host:
             end = last if whole else first and self._cuts.random() < 0.5
             link.rules.on_frame(0 if number else 1, whole, 0, piece, self.now_ns, end)
             if not whole and self._cuts.random() < 0.3:
-                link.rules.on_frame(9, True, 0, b"still there?", self.now_ns, first)
+                link.rules.on_frame(PONG, True, 0, b"", self.now_ns, first)
 
     def _old(self, link: Link, batch: list[bytes]) -> None:
         """What an old socket still delivers changes nothing."""
@@ -238,14 +303,14 @@ class Host:
             self.wire,
             self.exchange,
             self._net,
-            self.core,
+            self.handler,
             self._deliver,
             self._lost,
             self._old,
             lambda: self.ready_ns,
         )
         self.checker.reset(self.link.connection)
-        self._call(lambda: self.core.on_connected(self.now_ns))
+        self._call(lambda: self.handler.on_connected(self.now_ns))
 
     def _lost(self, reason: str) -> None:
         """The connection is gone; the next one after a pause, or by another process when the budget is used up."""
@@ -254,7 +319,7 @@ class Host:
         self.checker.reset(None)
         self._was_live = False
         self._reconnects.lost(self.now_ns)
-        self._call(lambda: self.core.on_disconnected(self.now_ns, reason))
+        self._call(lambda: self.handler.on_disconnected(self.now_ns, reason))
         pause_ns = self.canary.pause_ns(self._backoff.pause_ns(self.now_ns))
         if self.healed:
             self._connect_after(CALM_PAUSE_NS)
@@ -273,80 +338,5 @@ class Host:
         """The socket takes bytes again."""
         self.sink.blocked = False
 
-    # --- operator and others ------------------------------------------------------------------------------------------
-
     def _operator(self, act: str) -> None:
-        self._call(lambda: self.core.operator(act, self.now_ns))
-
-    def halt(self) -> None:
-        """The operator halts; within the patience of the options no order may be left, as long as it lasts."""
-        self.checker.halted = self.checker.halts_expected = True
-        self._operator("halt")
-        started_ns = self.now_ns
-
-        def judge() -> None:
-            if self.checker.halted and started_ns == self._halted_ns and self.checker.ours():
-                raise Violation(
-                    15, f"{len(self.checker.ours())} orders left {self.options.patience_ns / 1e9} s after the halt"
-                )
-
-        self._halted_ns = started_ns
-        self.agenda.after(self.options.patience_ns, judge)
-
-    def resume(self) -> None:
-        """The operator resumes, or is refused while the cause persists; then a new connection reconciles first."""
-        refused = False
-
-        def act() -> None:
-            nonlocal refused
-            try:
-                self.core.operator("resume", self.now_ns)
-            except ValueError:
-                refused = True
-
-        self.checker.halted = False
-        self._call(act)
-        if refused:
-            self.marks["resume refused"] += 1
-            self.checker.halted = self.core.halt_reason is not None
-            self._halted_ns = self.now_ns
-            if self.link is not None and self.core.session.is_live:
-                self.link.cut("reconcile")
-        elif self.healed:
-            self.checker.halts_expected = bool(self.checker.foreign_lots)
-
-    def foreign(self, method: str, params: dict[str, Any]) -> None:
-        """Somebody else on the same account sends a request."""
-        if self._foreign is None:
-            self._foreign = self.exchange.connect(lambda data: None, self.now_ns)
-            login = {"method": "public/login", "params": {"token": token(self.now_ns)}, "id": 1}
-            self._foreign.receive(orjson.dumps(login), self.now_ns)
-        request = {"method": method, "params": params, "id": 2}
-        self._foreign.receive(orjson.dumps(request), self.now_ns)
-
-    def _count_branches(self) -> None:
-        """Rare branches of the core that this run reached."""
-        core = self.core
-        counts = {
-            "late report": core.table.late,
-            "duplicate fill": core.reports.duplicates,
-            "unknown reply": core.reports.unknown_replies,
-            "venue error": core.reports.errors,
-            "resync": core.resyncs,
-            "malformed": core.malformed,
-            "missed lots": core.missed_lots,
-            "history fills": core.history_fills,
-            "lots at the mark": core.marked_lots,
-            "leftover orders": core.leftover_orders,
-        }
-        outbox = core.outbox.stats()
-        counts |= {f"outbox {name}": int(outbox[name]) for name in ("queued", "throttles", "openings")}
-        counts["post-only move"] = self.exchange.execution.moves
-        checker = self.checker
-        counts["cleared by session"] = checker.cleared
-        counts |= {"protection fired": checker.guard.fired, "protection overshot": checker.guard.overshot}
-        counts["book in doubt"] = checker.books.wrong
-        counts |= {f"gate: {reason}": count for reason, count in core.gate.refusals().items()}
-        for name, count in counts.items():
-            if count:
-                self.marks[name] += count
+        self._call(lambda: self.driven.operator(act, self.now_ns))

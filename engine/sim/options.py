@@ -28,6 +28,30 @@ LISTED = (
 )
 PRICES_USD = {"BTCUSD": 60_000.0, "ETHUSD": 3_000.0}
 
+KNOBS: dict[str, dict[str, int]] = {
+    "small queues": {"queue_bytes": 1024},
+    "short patience with the socket": {"queue_age_max_ns": 20 * MS},
+    "slow retries": {"retry_ns": 50 * MS},
+    "nervous breaker": {"rejects_to_open": 1},
+    "long openings": {"open_ns": 4 * SECOND_NS},
+    "slow set-up": {"other_rate": 20},
+}
+"""Values of ``engine.core.knobs.Knobs`` that are as legal as its own."""
+JOURNALED = 0.01
+"""Share of the runs that have a journal: writing and replaying one takes as long as a run."""
+SITE_FIRES = 0.25
+SITES = (
+    "timer early",
+    "timer twice",
+    "every message decides",
+    "decided at the end of the read",
+    "token late",
+    "unknown member",
+    *KNOBS,
+)
+"""Where the core's surroundings misbehave within what is allowed: each on or off for a run, and when on, a quarter of
+the times. Those of ``KNOBS`` are asked once a process of the core."""
+
 CHANCES: dict[str, tuple[float, float]] = {
     "jitter": (0.05, 0.9),
     "rechunk": (0.1, 0.9),
@@ -47,6 +71,7 @@ CHANCES: dict[str, tuple[float, float]] = {
     "odd_ticker": (0.01, 0.1),
     "adversary": (0.1, 0.9),
     "old_socket": (0.1, 1.0),
+    **dict.fromkeys(SITES, (SITE_FIRES, SITE_FIRES)),
 }
 """Faults that befall a message, and the range of their probability when they are on."""
 
@@ -62,11 +87,15 @@ RATES: dict[str, tuple[float, float]] = {
     "banner": (0.05, 0.5),
     "foreign_trade": (0.05, 0.4),
     "foreign_cancel": (0.05, 0.4),
+    "configure": (0.1, 1.0),
+    "reload": (0.05, 0.3),
+    "refused_change": (0.05, 0.3),
     "burst": (0.1, 1.0),
     "jump": (0.1, 1.0),
     "hole": (0.05, 0.5),
     "halt": (0.05, 0.3),
     "kill": (0.05, 0.3),
+    "disk_full": (0.05, 0.3),
     "freeze": (0.05, 0.5),
     "poor": (0.0, 0.0),
 }
@@ -104,6 +133,7 @@ class SwarmOptions:
     stop_at_end: bool
     backoff: BackoffSettings
     exchange: ExchangeOptions
+    journal: bool = False
     fragmented: bool = False
 
     def rng(self, name: str) -> Random:
@@ -118,9 +148,28 @@ class SwarmOptions:
         """The same run with another length of its safety phase."""
         return replace(self, events=events)
 
+    def journaled(self) -> "SwarmOptions":
+        """The same run with a journal."""
+        return replace(self, journal=True)
+
     def in_pieces(self) -> "SwarmOptions":
         """The same run with its messages in pieces, which must change nothing."""
         return replace(self, fragmented=True)
+
+    def reconfigured(self, rng: Random) -> "SwarmOptions":
+        """The same run with other sizes, limits and times, as a running core may take them."""
+        size, limit = _sizes(rng)
+        return replace(
+            self,
+            levels=rng.choice((1, 2, 3)),
+            size_lots=size,
+            max_lots=limit,
+            data_stale_ns=rng.choice((1300, 2000, 3000)) * MS,
+            min_interval_ns=rng.choice((1, 50, 200)) * MS,
+            audit_ns=rng.choice((500, 2000, 10000)) * MS,
+            stop_loss=rng.choice((inf, 0.0005, 0.01)),
+            take_profit=rng.choice((inf, 0.0005, 0.01)),
+        )
 
     @property
     def listed(self) -> tuple[Instrument, ...]:
@@ -182,8 +231,7 @@ def draw(seed: int, events: int) -> SwarmOptions:
             faults[name] = value
     if rng.random() < 0.05:
         faults = {}
-    size = rng.choice((1, 1, 2, 3))
-    limit = size * rng.choice((1, 2, 4, 8, 20)) + rng.choice((0, 0, 1))
+    size, limit = _sizes(rng)
     return SwarmOptions(
         seed=seed,
         events=events,
@@ -215,7 +263,14 @@ def draw(seed: int, events: int) -> SwarmOptions:
             attempts_an_hour=rng.choice((2, 4, 120)),
         ),
         exchange=_exchange(rng),
+        journal=rng.random() < JOURNALED,
     )
+
+
+def _sizes(rng: Random) -> tuple[int, int]:
+    """Lots of one level, and the limit of the position."""
+    size = rng.choice((1, 1, 2, 3))
+    return size, size * rng.choice((1, 2, 4, 8, 20)) + rng.choice((0, 0, 1))
 
 
 def _exchange(rng: Random) -> ExchangeOptions:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from engine.core.instrument import BREACHES
 from engine.sim import faults
 from engine.sim.canaries import Canary
-from engine.sim.host import Host
+from engine.sim.operator import Operator
 from engine.sim.options import MS, SECOND_NS, START_NS, SwarmOptions
 from engine.sim.violation import Violation
 from feed.exchange.accounts import USD
@@ -36,7 +36,7 @@ class Verdict:
     marks: Counter[str] = field(default_factory=Counter)
 
 
-class Trial(Host):
+class Trial(Operator):
     """One run; ``run`` once. ``canary``: what is broken on purpose."""
 
     def __init__(self, options: SwarmOptions, canary: Canary | None = None) -> None:
@@ -57,8 +57,13 @@ class Trial(Host):
             self._heal()
             self._recover()
             self._end()
+            if self.recorder is not None:
+                self.recorder.crash()
         except Violation as violation:
             verdict.invariant, verdict.failure = violation.invariant, str(violation)
+        finally:
+            if self.recorder is not None:
+                self.recorder.close()
         verdict.events, verdict.digest = self.events, self._digest.hexdigest()
         verdict.at_s = (self.now_ns - START_NS) / SECOND_NS
         self._count_branches()
@@ -70,6 +75,8 @@ class Trial(Host):
 
     def _heal(self) -> None:
         self.healed = self.wire.healed = True
+        if self.core.stopping:
+            self.kill(0)
         self.ready_ns = 0
         self.unblock()
         if self.link is not None:
@@ -165,7 +172,40 @@ class Trial(Host):
             self.spins += 1
             if self.spins > SPINS_MAX:
                 raise Violation(33, "deadlines in the past: the timer spins")
-            self._call(lambda: self.core.on_timer(self.now_ns))
+            self._call(self._fire)
         self.checker.after_event(agenda.now_ns)
         if self.events % DEEP_EVERY == 0:
             self.checker.deep(agenda.now_ns, quiet=self.link is not None and self.link.quiet)
+
+    def _fire(self) -> None:
+        """The timer."""
+        self.driven.on_timer(self.now_ns)
+        if self.wire.strikes("timer twice"):
+            self.driven.on_timer(self.now_ns)
+
+    def _count_branches(self) -> None:
+        """Rare branches of the core that this run reached."""
+        core = self.core
+        counts = {
+            "late report": core.table.late,
+            "duplicate fill": core.reports.duplicates,
+            "unknown reply": core.reports.unknown_replies,
+            "venue error": core.reports.errors,
+            "resync": core.resyncs,
+            "malformed": core.malformed,
+            "missed lots": core.missed_lots,
+            "history fills": core.history_fills,
+            "lots at the mark": core.marked_lots,
+            "leftover orders": core.leftover_orders,
+        }
+        outbox = core.outbox.stats()
+        counts |= {f"outbox {name}": int(outbox[name]) for name in ("queued", "throttles", "openings")}
+        counts["post-only move"] = self.exchange.execution.moves
+        checker = self.checker
+        counts["cleared by session"] = checker.cleared
+        counts |= {"protection fired": checker.guard.fired, "protection overshot": checker.guard.overshot}
+        counts["book in doubt"] = checker.books.wrong
+        counts |= {f"gate: {reason}": count for reason, count in core.gate.refusals().items()}
+        for name, count in counts.items():
+            if count:
+                self.marks[name] += count
