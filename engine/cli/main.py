@@ -1,10 +1,12 @@
 """``quoter``: the command line. Commands are imported when they are called, so that ``quoter --help`` is quick."""
 
 import importlib
+import os
 from typing import Any
 
 import click
 
+from engine.cli import crash
 from engine.cli.exits import TEXT
 from engine.cli.interrupt import INTERRUPT
 from engine.cli.loading import collector_paused
@@ -65,6 +67,9 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of ``quoter``."""
+    # Whatever a command writes is its user's alone.
+    os.umask(0o077)
+    crash.install()
     INTERRUPT.install()
     cli(prog_name="quoter")
 

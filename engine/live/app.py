@@ -29,11 +29,12 @@ from engine.live.clock import ahead_ns, now_ns
 from engine.live.connector import Connector
 from engine.live.control import Control
 from engine.live.hangup import Hangup
+from engine.live.hardening import address_refusal, environment_refusal, no_dumps
 from engine.live.heart import Heart
 from engine.live.keys import find_key
 from engine.live.latency import Latency
 from engine.live.local_exchange import ExchangeFailed, LocalExchange
-from engine.live.log import opened
+from engine.live.log import opened, redacted
 from engine.live.loop import Cause, Ending, LiveLoop
 from engine.live.plan import LivePlan, live_plan
 from engine.live.report import run_report
@@ -160,7 +161,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
 
 def _outcome(ending: Ending, report: dict[str, Any], beside: Beside, log: Logger) -> Outcome:
     """The last report, once everything beside the core has ended too."""
-    report["detail"], report["mode"] = ending.detail, ending.mode
+    report["detail"], report["mode"] = redacted(ending.detail), ending.mode
     report |= beside.ended(ending.cause.value, now_ns())
     report["detail"] = report["detail"] or (report["journal"] or {}).get("problem") or ""
     log.info("end", extra={"fields": report})
@@ -254,6 +255,10 @@ async def _first_quote(core: Core, start: Start) -> None:
 def _credentials(plan: LivePlan) -> Credentials:
     if plan.network == "local":
         return throwaway_key()
+    why = environment_refusal(plan.network, os.environ)
+    if why is not None:
+        raise StartRefused(why)
+    no_dumps()
     return find_key(plan.credentials, plan.network, os.environ)
 
 
@@ -286,6 +291,9 @@ def _address(plan: LivePlan, options: RunOptions) -> str:
         check_address(url, None)
     except ValueError as error:
         raise StartRefused(f"--url: {error}") from None
+    why = address_refusal(plan.network, url)
+    if why is not None:
+        raise StartRefused(f"--url: {why}")
     return url
 
 

@@ -46,6 +46,14 @@ class JsonLines(logging.Formatter):
         )
 
 
+class _Redacted(logging.Formatter):
+    """Plain lines without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as redacted text."""
+        return redacted(super().format(record))
+
+
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return redacted(value)
@@ -104,6 +112,9 @@ def opened(file: Path | None, level: str, bytes_max: int) -> Iterator[logging.Lo
     Raises OSError if it cannot.
     """
     logger = logging.Logger("quoter", level.upper())
+    if logging.lastResort is not None:
+        # What libraries log, where nobody listens, goes to standard error.
+        logging.lastResort.setFormatter(_Redacted())
     if file is None:
         logger.addHandler(logging.NullHandler())
         yield logger

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from engine.live.log import redacted
+
 CONTRACT_DECIMALS = 8
 """The venue's fixed point (protocol section 3): beyond it a position shows only how floats are stored."""
 
@@ -18,6 +20,8 @@ def run_report(
     positions = {name: round(value, CONTRACT_DECIMALS) for name, value in status["position"].items()}
     largest = {name: round(value, CONTRACT_DECIMALS) for name, value in status["max_abs_position"].items()}
     left = status["orders_left"]
+    # Some of it is the venue's words: escaped for a terminal, and without what looks like a secret.
+    status = {name: redacted(value) if isinstance(value, str) else value for name, value in status.items()}
     return {
         **status,
         **labels,

@@ -19,6 +19,7 @@ from enum import IntEnum
 import numpy as np
 
 from engine.config_schema import Credentials as Place
+from engine.live.hardening import no_dumps
 from engine.live.keys import find_key
 from engine.plan_builder import Network
 from feed.auth import Credentials, throwaway_key
@@ -162,6 +163,7 @@ class Supervisor:
 
 def main() -> int:
     """Entry of the process."""
+    os.umask(0o077)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -169,6 +171,8 @@ def main() -> int:
     orders = Orders(**json.load(sys.stdin))
     place = Place(**orders.credentials)  # type: ignore[arg-type]
     local = orders.network == "local"
+    if not local:
+        no_dumps()
     credentials = throwaway_key() if local else find_key(place, orders.network, os.environ)
     asyncio.run(Supervisor(orders, credentials).run())
     return 0
