@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.journal.replay import replay
+from tests.faults.background import wait_until
 from tests.faults.conftest import World
 from tests.faults.rows import row
 from tests.faults.venue import quoting
@@ -138,6 +139,8 @@ def test_a_single_error_of_the_disk_ends_the_run_with_no_order_left_and_is_not_t
             "FAIL_AGAIN": str(again),
         },
     )
+    segments = (world.directory / "journal").glob
+    wait_until(lambda: any(path.stat().st_size > 10_000 for path in segments("*/*.journal")), 20, "records on the disk")
     when.touch()
     status, out, err = quoter.wait(20)
     assert status == 1, err + out
