@@ -3,6 +3,7 @@
 Floats are written so that they read back to the same bits; not-a-number and infinities as Python's json writes them.
 """
 
+import functools
 import hashlib
 import json
 import platform
@@ -25,6 +26,7 @@ class NotThisPlan(ValueError):
     """The text holds a plan of another version of this program."""
 
 
+@functools.cache
 def build_facts() -> dict[str, Any]:
     """What the bytes that a core sends may depend on, beside its inputs."""
     return {
