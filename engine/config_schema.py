@@ -134,8 +134,12 @@ class Execution(Section):
     post_only: bool = key(True, "switch", "never take: quotes are clamped behind the opposite best")
     min_size: Finite = key(0.0, "contracts", "smallest order; the instrument's minimum holds as well", ge=0, le=1e9)
     max_size: Finite | None = key(None, "contracts", "largest order", gt=0, le=1e9)
-    price_decimals: int | None = key(None, "digits", "coarser price grid than the instrument's", ge=0, le=8)
-    size_decimals: int | None = key(None, "digits", "coarser size grid than the instrument's", ge=0, le=8)
+    price_decimals: int | None = key(
+        None, "digits", "prices of quotes have at most so many, bids rounded down and asks up", ge=0, le=8
+    )
+    size_decimals: int | None = key(
+        None, "digits", "sizes of quotes have at most so many, rounded down unless they only reduce", ge=0, le=8
+    )
     requote_ticks: int = key(
         1, "ticks", "a quote at most this far from its target, on the safe side, stays", ge=0, le=1000
     )
@@ -301,8 +305,6 @@ class Config(Section):
 
 
 NOT_YET_USED: tuple[str, ...] = (
-    "trading_strategy.execution.price_decimals",
-    "trading_strategy.execution.size_decimals",
     "trading_strategy.volume_candle.fetch_interval_seconds",
     "connection.rate_limit",
 )
@@ -315,6 +317,8 @@ CHANGEABLE: tuple[str, ...] = (
     "trading_strategy.execution.max_size",
     "trading_strategy.execution.requote_ticks",
     "trading_strategy.execution.requote_bps",
+    "trading_strategy.execution.price_decimals",
+    "trading_strategy.execution.size_decimals",
     "trading_strategy.protection",
     "trading_strategy.quote_timing",
     "volatility",

@@ -75,12 +75,18 @@ def core_plan(config: Config) -> CorePlan:
         signals=signals_of(config),
         requote_ticks=strategy.execution.requote_ticks,
         requote_bps=strategy.execution.requote_bps,
+        coarse_price_e8=_step_e8(strategy.execution.price_decimals),
+        coarse_size_e8=_step_e8(strategy.execution.size_decimals),
         maker_fee_rate=config.trading_fees.maker_fee_rate,
         taker_fee_rate=config.trading_fees.taker_fee_rate,
         protection=(strategy.protection.trade_multiple, strategy.protection.quote_multiple),
         environment=ENVIRONMENTS[network],
         account=None if network == "local" else config.credentials.account,
     )
+
+
+def _step_e8(decimals: int | None) -> int:
+    return 0 if decimals is None else 10 ** (8 - decimals)
 
 
 def settings_record(config: Config) -> Record:

@@ -128,8 +128,9 @@ class CorePlan:
     ``settings`` is a ``kernels.records.SETTINGS`` record whose instrument members (tick, lot, minimum) the core fills
     in when the venue has told them; ``volatility`` a ``VOLATILITY`` record holding the estimator's parameters and no
     samples. ``requote_ticks`` / ``requote_bps``: a quote closer than the larger of the two to its target, on the safe
-    side, is left where it is. ``protection`` is (trade amount, quote amount) as multiples of the sum of one side's
-    ladder.
+    side, is left where it is. ``coarse_price_e8`` and ``coarse_size_e8`` (USD and contracts, in 1e-8): prices and sizes
+    that are sent are multiples of them; 0: of the venue's grid. ``protection`` is (trade amount, quote amount) as
+    multiples of the sum of one side's ladder.
     """
 
     instruments: tuple[str, ...]
@@ -142,6 +143,8 @@ class CorePlan:
     signals: Signals
     requote_ticks: int
     requote_bps: float
+    coarse_price_e8: int
+    coarse_size_e8: int
     maker_fee_rate: float
     taker_fee_rate: float
     protection: tuple[float, float]
@@ -158,6 +161,8 @@ CHANGEABLE = frozenset(
         "signals",
         "requote_ticks",
         "requote_bps",
+        "coarse_price_e8",
+        "coarse_size_e8",
         "maker_fee_rate",
         "taker_fee_rate",
         "protection",

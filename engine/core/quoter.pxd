@@ -35,6 +35,8 @@ cdef class Quoter:
     cdef bytes label
     cdef int64_t requote_ticks
     cdef double requote_bps
+    cdef int64_t coarse_price_e8  # 0: the venue's grid
+    cdef int64_t coarse_size_e8
     cdef int64_t min_interval_ns
     cdef int64_t max_lifetime_ns
     cdef int64_t data_stale_ns

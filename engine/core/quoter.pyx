@@ -3,6 +3,7 @@
 from libc.math cimport fabs
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
+from engine.core.coarse cimport coarsen_c, units_c
 from engine.core.instrument cimport (
     BREACH_NONE, PULL_COOLDOWN, PULL_CROSSED, PULL_GRID, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE,
     PULL_NOT_LISTED, PULL_NOT_READY, PULL_ONE_SIDED, PULL_REGIME, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED, Instrument,
@@ -50,6 +51,8 @@ cdef class Quoter:
     def _take_numbers(self, plan) -> None:
         self.requote_ticks = plan.requote_ticks
         self.requote_bps = plan.requote_bps
+        self.coarse_price_e8 = plan.coarse_price_e8
+        self.coarse_size_e8 = plan.coarse_size_e8
         self.min_interval_ns = plan.timing.min_interval_ns
         self.max_lifetime_ns = plan.timing.max_lifetime_ns
         self.data_stale_ns = plan.timing.data_stale_ns
@@ -204,9 +207,15 @@ cdef class Quoter:
         """Copy a side of the target into ``side_*`` and say what it needs."""
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t i, n = <int32_t>(instrument.target.bid_count if side > 0 else instrument.target.ask_count)
+        cdef bint reduces
         for i in range(n):
             self.side_ticks_[key][i] = instrument.target.bid_ticks[i] if side > 0 else instrument.target.ask_ticks[i]
             self.side_lots_[key][i] = instrument.target.bid_lots[i] if side > 0 else instrument.target.ask_lots[i]
+        if self.coarse_price_e8 or self.coarse_size_e8:
+            # What only reduces may have to be rid of less than a coarse size.
+            reduces = instrument.breach != BREACH_NONE or self.gate.mode == MODE_REDUCING
+            n = coarsen_c(side, n, self.side_ticks_[key], self.side_lots_[key], units_c(instrument.tick_e8, self.coarse_price_e8),
+                          1 if reduces else units_c(instrument.lot_e8, self.coarse_size_e8), instrument.settings.min_lots)
         self.side_count_[key] = n
         return self.change_c(instrument, side, now_ns)
 
