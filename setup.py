@@ -45,6 +45,7 @@ MODULES = [
     "engine.core.outlook",
     "engine.core.instrument",
     "engine.core.monitors",
+    "engine.core.restraint",
     "engine.core.quoter",
     "engine.core.mass_quoter",
     "engine.core.order_quoter",

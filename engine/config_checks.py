@@ -13,6 +13,7 @@ def contradictions(config: Config) -> Iterator[Problem]:
     yield from _spreads(config)
     yield from _sizes(config)
     yield from _hold(config)
+    yield from _account(config)
     yield from _rest(config)
     yield from _fees(config)
 
@@ -183,6 +184,19 @@ def _sizes(config: Config) -> Iterator[Problem]:
             f"beyond risk.max_position = {risk.max_position:g}",
             "lower it",
             "risk.max_position",
+        )
+
+
+def _account(config: Config) -> Iterator[Problem]:
+    """Limits of the whole account that one event of ordinary trading would break."""
+    levels, fills = config.trading_strategy.avellaneda.max_levels, config.risk.max_fills
+    if 0 < fills <= levels:
+        yield _clash(
+            config,
+            "risk.max_fills",
+            f"one trade through {levels} levels would halt",
+            f"above {levels}, or 0",
+            "trading_strategy.avellaneda.max_levels",
         )
 
 

@@ -202,6 +202,21 @@ class Risk(Section):
         0.02, "fraction", "unrealised profit, closing fee paid, after which a position is only reduced", gt=0, le=1
     )
     max_drawdown: Finite = key(0.10, "fraction", "fall of equity from its peak that halts, of max_notional", gt=0, le=1)
+    drawdown_reduce: Finite = key(
+        0.8, "fraction", "share of max_drawdown from which the whole account only reduces; 1: never", gt=0, le=1
+    )
+    max_loss: Finite = key(
+        0.5, "fraction", "fall of equity within loss_window that halts, of max_drawdown; 1: none", gt=0, le=1
+    )
+    loss_window: Finite = key(300.0, "s", "window of max_loss", ge=1, le=86400)
+    max_fills: int = key(300, "fills", "fills of the account within fills_window that halt; 0: any", ge=0, le=10_000)
+    fills_window: Finite = key(60.0, "s", "window of max_fills", ge=1, le=86400)
+    foreign_trades: Literal["halt", "reduce"] = key(
+        "halt", "name", "what a trade of somebody else on the account does; a second one soon after always halts"
+    )
+    reduce_seconds: Finite = key(
+        60.0, "s", "how long after its last cause the whole account still only reduces", ge=1, le=86400
+    )
     max_consecutive_losses: int = key(
         5, "trades", "losing round trips in a row after which a position is only reduced", ge=1, le=1000
     )

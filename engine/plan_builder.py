@@ -63,6 +63,13 @@ def core_plan(config: Config) -> CorePlan:
             max_losses=risk.max_consecutive_losses,
             cooldown_ns=_ns(risk.recovery_cooldown_seconds),
             recovery=risk.risk_recovery_threshold,
+            reduce_ns=_ns(risk.reduce_seconds),
+            reduce_drawdown_usd=risk.drawdown_reduce * risk.max_drawdown * risk.max_notional,
+            max_loss_usd=risk.max_loss * risk.max_drawdown * risk.max_notional,
+            loss_window_ns=_ns(risk.loss_window),
+            max_fills=risk.max_fills,
+            fills_window_ns=_ns(risk.fills_window),
+            foreign_reduces=risk.foreign_trades == "reduce",
         ),
         timing=Timing(
             data_stale_ns=_ns(strategy.quote_timing.data_stale),

@@ -8,6 +8,7 @@ from engine.core.orders cimport OrderTable
 from engine.core.quoter cimport Quoter
 from engine.core.reports cimport Reports
 from engine.core.requests cimport RequestRing
+from engine.core.restraint cimport Restraint
 from engine.core.risk cimport Gate
 from feed.decode cimport Decoder
 from feed.encode cimport Encoder
@@ -18,12 +19,12 @@ cdef class Conduct(Relisting):
     cdef readonly Decoder decoder
     cdef readonly Outbox outbox
     cdef readonly RequestRing requests
+    cdef readonly Restraint restraint
     cdef Encoder encoder
     cdef Stamper stamper
     cdef Stamps* stamps                 # the stamper's; NULL: nobody notes where the time goes
     cdef int64_t now_ns                 # of the last event: never decreases
     cdef int64_t resync_after_ns
-    cdef double equity_peak_usd
     cdef readonly bint close_announced  # the venue will close this connection: another one is wanted, this one is quoted on
     cdef readonly bint moving           # another one is there: this one is being emptied
     cdef readonly str fatal             # why connecting again makes no sense; None: it does
@@ -40,5 +41,5 @@ cdef class Conduct(Relisting):
     cdef double heard_s                 # venue's clock of the last book that was heard, over all connections
     cdef double accounted_s             # venue's clock before which every trade is in the position
 
-    cdef int _check_drawdown(self, int64_t now_ns) except -1
+    cdef int _restrain(self, int64_t now_ns) except -1
     cdef int _submit(self, int32_t priority, bytes text, int64_t now_ns) except -1

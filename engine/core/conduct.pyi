@@ -8,6 +8,7 @@ from engine.core.quoter import Quoter
 from engine.core.relisting import Relisting
 from engine.core.reports import Reports
 from engine.core.requests import RequestRing
+from engine.core.restraint import Restraint
 from engine.core.risk import Gate
 from feed.decode import Decoder
 from feed.frames import Sink
@@ -27,6 +28,7 @@ class Conduct(Relisting):
     table: OrderTable
     gate: Gate
     requests: RequestRing
+    restraint: Restraint
     quoter: Quoter
     reports: Reports
     instruments: list[Instrument]

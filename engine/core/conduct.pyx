@@ -3,7 +3,6 @@
 None of it is on the path from a tick to a quote; ``engine.core.step`` is.
 """
 
-from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
@@ -81,10 +80,10 @@ cdef class Conduct(Relisting):
         self.requests = RequestRing()
         kind = MassQuoter if plan.mode == "mass_quote" else OrderQuoter
         self.quoter = kind(plan, self.instruments, self.table, self.gate, self.requests, self.encoder, self.outbox, addresses)
+        self.restraint = self.quoter.restraint
         self.reports = Reports(plan, self.instruments, self.table, self.requests, self.quoter, self.outbox, addresses)
         self.session = Session(session_plan(plan))
         self._take_times()
-        self.equity_peak_usd = -INFINITY
         self.orders_left = -1
         self._prices = {}
         self._positions = {}
@@ -264,24 +263,38 @@ cdef class Conduct(Relisting):
             instrument.dirty = True
         self._protect_again(now_ns)
 
-    cdef int _check_drawdown(self, int64_t now_ns) except -1:
-        """Fall of equity from its peak, realised and unrealised, net of fees and funding."""
+    cdef int _restrain(self, int64_t now_ns) except -1:
+        """What is due of the limits of the whole account: causes, and profit realised and not, net of fees and funding."""
         cdef Instrument instrument
         cdef double equity = 0.0
-        for instrument in self.instruments:
-            equity += instrument.pnl_usd_c()
-        if not isfinite(equity):
-            return 0
-        self.equity_peak_usd = max(self.equity_peak_usd, equity)
-        if self.equity_peak_usd - equity > self.plan.limits.max_drawdown_usd:
-            fall, limit = self.equity_peak_usd - equity, self.plan.limits.max_drawdown_usd
-            self.halt(f"drawdown of {fall:.2f} USD from the peak, limit {limit:.2f} USD", now_ns)
+        if now_ns >= self.restraint.due_ns:
+            self.restraint.settle(now_ns)
+        if now_ns >= self.restraint.look_ns:
+            for instrument in self.instruments:
+                equity += instrument.pnl_usd_c()
+            self.restraint.look(equity, now_ns)
+        if self.restraint.halt is not None:
+            self.halt(self.restraint.halt, now_ns)
+            self.restraint.forget()
         return 0
+
+    def _traded_by_others(self, Instrument instrument, int64_t now_ns) -> None:
+        """Proven: the position of record is not the sum of our fills. Halt, or begin anew from the position of record.
+
+        A new connection asks the history for the trades, books them at their own price, and adopts that position.
+        """
+        text = (f"position of {instrument.name.decode()}: {instrument.position.lots} lots by fills, "
+                f"{instrument.reported_lots} by the venue")
+        if self.restraint.foreign(text, now_ns):
+            self.wants_close = text
+        else:
+            self.halt(text, now_ns)
 
     # ---- operator ----
 
     def operator(self, str act, int64_t now_ns) -> None:
-        """``stop``: end with nothing left in the market. ``halt``: the same, latched, staying connected. ``resume``: quote again.
+        """``stop``: end with nothing left in the market. ``halt``: the same, latched, staying connected. ``resume``: quote
+        again, and add to positions again where the account only reduced.
 
         ``move``: another connection is ready; nothing is quoted on this one any more, its orders are removed, and once the venue
         has told that none is left ``wants_close`` is set. Raises ValueError for another act, or a ``resume`` whose cause persists.
@@ -304,8 +317,8 @@ cdef class Conduct(Relisting):
             self.halt_reason = None
             self.stop_deadline_ns = 0
             self.stop_tries = 0
-            self.equity_peak_usd = -INFINITY
             self.gate.set_mode(MODE_ACTIVE)
+            self.restraint.lift()
             for instrument in self.instruments:
                 instrument.dirty = True
         else:
@@ -316,7 +329,8 @@ cdef class Conduct(Relisting):
         if self.halt_reason is None:
             self.halt_reason = reason
             self.gate.set_mode(MODE_HALTED)
-            self._empty(now_ns)
+            if not self.stopped:
+                self._empty(now_ns)
 
     def _move(self, int64_t now_ns) -> None:
         """Leave this connection in order; before the end of its set-up there is nothing to remove."""

@@ -71,7 +71,8 @@ cdef class Instrument:
     cdef bint dirty
     cdef bint unobserved                   # the last price looked at has not reached the volatility estimator
     cdef int32_t pull
-    cdef readonly int32_t breach                    # set by the monitors alone
+    cdef readonly int32_t breach           # set by the monitors alone
+    cdef readonly str restraint            # why the whole account only reduces, set by the restraint alone; None: it does not
     cdef readonly int64_t breaches         # so far
     cdef readonly int32_t losses           # losing round trips in a row
     cdef bint armed                        # market-maker protection stands (always, when quoting by orders)

@@ -18,6 +18,7 @@ class Instrument:
     fills: int
     quotes: int
     breach: int
+    restraint: str | None
     breaches: int
     losses: int
     position_lots: int

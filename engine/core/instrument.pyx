@@ -310,6 +310,8 @@ cdef class Instrument:
         """Why it is not quoted, or only reduces, in words; ``quoting`` when neither."""
         if self.breach != BREACH_NONE and (self.pull == PULL_NONE or self.pull == PULL_LIMIT):
             return BREACHES[self.breach]
+        if self.restraint is not None and (self.pull == PULL_NONE or self.pull == PULL_LIMIT):
+            return f"only reduces: {self.restraint}"
         if self.pull == PULL_MODEL and self.refusal:
             return f"{PULLS[self.pull]}: {self.refusal}"
         return PULLS[self.pull]

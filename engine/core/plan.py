@@ -42,6 +42,11 @@ class Limits:
     ``stop_loss`` and ``take_profit`` are fractions of what the open position cost (inf: no such limit), ``max_losses``
     losing round trips in a row (0: no such limit). On a breach the instrument only reduces, until for ``cooldown_ns``
     it has been flat or the measure has been within ``recovery`` times its limit.
+
+    Of the whole account: ``reduce_drawdown_usd`` is the fall from which it only reduces, ``max_loss_usd`` the fall
+    within ``loss_window_ns`` that halts, ``max_fills`` within ``fills_window_ns`` halt as well (inf, 0: no such limit).
+    ``foreign_reduces``: a trade of somebody else on the account makes it reduce, else it halts. It goes on reducing for
+    ``reduce_ns`` after the last cause.
     """
 
     max_position: float
@@ -56,6 +61,13 @@ class Limits:
     max_losses: int = 0
     cooldown_ns: int = 0
     recovery: float = 1.0
+    reduce_ns: int = 60_000_000_000
+    reduce_drawdown_usd: float = inf
+    max_loss_usd: float = inf
+    loss_window_ns: int = 0
+    max_fills: int = 0
+    fills_window_ns: int = 0
+    foreign_reduces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

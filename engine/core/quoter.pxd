@@ -6,6 +6,7 @@ from engine.core.instrument cimport Instrument
 from engine.core.monitors cimport Monitors
 from engine.core.orders cimport OrderTable
 from engine.core.requests cimport Request, RequestRing
+from engine.core.restraint cimport Restraint
 from engine.core.risk cimport Gate
 from feed.encode cimport Encoder
 from feed.outbox cimport Outbox
@@ -21,6 +22,7 @@ cdef class Quoter:
     cdef readonly OrderTable table
     cdef readonly Gate gate
     cdef Monitors monitors
+    cdef readonly Restraint restraint
     cdef readonly RequestRing requests
     cdef readonly list instruments
     cdef Encoder encoder
@@ -64,6 +66,7 @@ cdef class Quoter:
     cdef int32_t change_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
     cdef void to_touch_c(self, Instrument instrument) noexcept nogil
+    cdef int64_t cut_c(self, Instrument instrument) noexcept nogil
     cdef int64_t _capacity_c(self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil
     cdef void revisit_c(self, int64_t at_ns) noexcept nogil
     cdef int32_t send_c(self, int32_t priority, uint64_t request, Py_ssize_t size, int64_t now_ns) noexcept

@@ -12,6 +12,7 @@ from engine.core.monitors cimport Monitors
 from engine.core.outlook cimport REGIME_PULLED
 from engine.core.orders cimport SLOT_LIVE, SLOT_PENDING, OrderTable, Slot
 from engine.core.requests cimport Request, RequestRing
+from engine.core.restraint cimport Restraint
 from engine.core.risk cimport MODE_HALTED, MODE_REDUCING, Gate
 from feed.encode cimport Encoder
 from feed.outbox cimport SUBMIT_FULL, SUBMIT_QUEUED, SUBMIT_SENT, Outbox
@@ -30,6 +31,7 @@ cdef class Quoter:
         self.table = table
         self.gate = gate
         self.monitors = Monitors(len(instruments), plan.limits, plan.maker_fee_rate, gate)
+        self.restraint = Restraint(instruments, plan.limits, gate)
         self.requests = requests
         self.encoder = encoder
         self.outbox = outbox
@@ -47,6 +49,7 @@ cdef class Quoter:
         """Quote by the changeable part of another plan from now on."""
         self._take_numbers(plan)
         self.monitors.take_limits(plan.limits, plan.maker_fee_rate)
+        self.restraint.take_limits(plan.limits)
 
     def _take_numbers(self, plan) -> None:
         self.requote_ticks = plan.requote_ticks
@@ -190,6 +193,14 @@ cdef class Quoter:
             if (<Instrument>self.instruments[i]).unobserved:
                 (<Instrument>self.instruments[i]).observe_c(self.volatility, now_ns)
 
+    cdef int64_t cut_c(self, Instrument instrument) noexcept nogil:
+        """Lots of a side after the venue has wanted more margin than there is: halved once each time."""
+        cdef int64_t total = 0
+        cdef int i
+        for i in range(instrument.model.levels):
+            total += instrument.model.level_lots[i]
+        return max(total >> self.restraint.halvings, instrument.model.min_lots)
+
     cdef int64_t _capacity_c(self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil:
         """Lots that a side's ladder may hold.
 
@@ -197,6 +208,9 @@ cdef class Quoter:
         half the room can always be replaced; below the venue's minimum the room is used whole, and replaced by clearing first.
         """
         cdef int64_t half = room // 2
+        if self.restraint.halvings:
+            room = min(room, self.cut_c(instrument))
+            half = min(half, room)
         if not self.mass:
             return room
         if half < instrument.model.min_lots:

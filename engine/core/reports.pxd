@@ -33,6 +33,7 @@ cdef class Reports:
 
     cdef int apply_orders_c(self, OrderBatch* batch, int64_t now_ns) except -1
     cdef int apply_reply_c(self, Reply* reply, OrderBatch* batch, int64_t now_ns) except -1
+    cdef int _failed(self, int64_t code, int64_t now_ns) except -1
     cdef int _disarm(self, Request* request) except -1
     cdef int _order(self, OrderBatch* batch, OrderUpdate* update, uint64_t request, int64_t now_ns) except -1
     cdef void _end_c(self, Instrument instrument, int32_t index, int64_t now_ns) noexcept

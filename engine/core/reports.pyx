@@ -16,8 +16,8 @@ from engine.core.orders cimport (
 from engine.core.quoter cimport Quoter
 from engine.core.requests cimport REQUEST_CLEAR, REQUEST_MASS_QUOTE, Request, RequestRing
 from feed.events cimport (
-    CHANGE_AMEND, CHANGE_EXISTING, DELETE_MM_PROTECTION, DELETE_REPLACED, DELETE_SELF_TRADE_PREVENTION, ORDER_CLIENT_ID,
-    REPLY_ERROR, REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
+    CHANGE_AMEND, CHANGE_EXISTING, DELETE_MARGIN_BREACH, DELETE_MM_PROTECTION, DELETE_REPLACED, DELETE_SELF_TRADE_PREVENTION,
+    ORDER_CLIENT_ID, REPLY_ERROR, REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
 )
 from feed.outbox cimport Outbox
 from feed.stamps cimport created_c
@@ -35,6 +35,10 @@ cdef enum VenueError:
     ERROR_TEMPORARY_FAILURE = 20
     ERROR_INVALID_PROT_GROUP = 22
     ERROR_PROT_NOT_SET = 23
+    ERROR_INSUFFICIENT_MARGIN = 24
+    ERROR_INSUFFICIENT_FUNDS = 27
+    ERROR_INSUFFICIENT_FEE_FUNDS = 48
+    ERROR_REDUCE_ONLY = 57
 
 
 cdef class Reports:
@@ -75,7 +79,7 @@ cdef class Reports:
             self.disarmed = True        # protection groups are reset with the session (protocol section 6.5)
         if reply.kind == REPLY_ERROR:
             self.errors += 1
-            self.last_error = reply.error_code
+            self._failed(reply.error_code, now_ns)
             if reply.error_code == ERROR_THROTTLE:
                 self.outbox.on_throttled_c(now_ns)
             else:
@@ -91,7 +95,7 @@ cdef class Reports:
             if reply.kind == REPLY_ORDER:
                 self._order(batch, &batch.order[0], request.id, now_ns)
             if reply.kind == REPLY_MASS_QUOTE and reply.n_fail:
-                self.last_error = reply.error_code
+                self._failed(reply.error_code, now_ns)
                 self.outbox.on_rejected_c(now_ns)
                 if reply.error_code == ERROR_PROT_NOT_SET or reply.error_code == ERROR_INVALID_PROT_GROUP:
                     self._disarm(request)
@@ -99,6 +103,13 @@ cdef class Reports:
                 self.outbox.on_accepted_c(now_ns)
             self.quoter.accepted_c(request, reply.n_fail if reply.kind == REPLY_MASS_QUOTE else 0, now_ns)
         self.requests.close_c(request)
+        return 0
+
+    cdef int _failed(self, int64_t code, int64_t now_ns) except -1:
+        """The venue refused something."""
+        self.last_error = code
+        if code in (ERROR_INSUFFICIENT_MARGIN, ERROR_INSUFFICIENT_FUNDS, ERROR_INSUFFICIENT_FEE_FUNDS, ERROR_REDUCE_ONLY):
+            self.quoter.restraint.margin_c(f"margin: the venue refused an order, error {code}", now_ns)
         return 0
 
     cdef int _disarm(self, Request* request) except -1:
@@ -142,6 +153,8 @@ cdef class Reports:
             instrument.armed = False
             self.disarmed = True
             instrument.hold_until_ns = now_ns + PROTECTION_COOLDOWN_NS
+        elif update.delete_reason == DELETE_MARGIN_BREACH:
+            self.quoter.restraint.margin_c(f"margin: the venue removed an order of {instrument.name.decode()}", now_ns)
         elif update.delete_reason == DELETE_SELF_TRADE_PREVENTION:
             self.halt = f"{instrument.name.decode()}: the venue prevented a self-trade; own orders must never meet"
         if index >= 0:
@@ -261,6 +274,7 @@ cdef class Reports:
             self.halt = f"{instrument.name.decode()}: {what} cannot be booked"
             return 0
         self.quoter.monitors.traded_c(instrument, before)
+        self.quoter.restraint.traded_c(now_ns)
         instrument.outlook.own_fill_c(update.side, fill.maker, ticks, lots, &instrument.market, now_ns)
         instrument.fills += 1
         instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))

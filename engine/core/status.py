@@ -11,6 +11,8 @@ def describe(core: Any) -> dict[str, Any]:
     return {
         "mode": core.mode,
         "halt_reason": core.halt_reason,
+        "reduce_reason": core.restraint.reason,
+        "size_share": 0.5**core.restraint.halvings,
         "session": core.session.state.name,
         "config_version": core.config_version,
         "connections": core.connections,

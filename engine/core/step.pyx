@@ -57,6 +57,10 @@ cdef class Core(Conduct):
         return 0
 
     cdef int _decide_c(self, int64_t now_ns) except -1:
+        if now_ns >= self.restraint.next_ns:
+            self._restrain(now_ns)
+        if self.reports.halt is not None and self.halt_reason is None:
+            self.halt(self.reports.halt, now_ns)
         if self.wants_close is None and not self.moving:
             if not self.quoter.live:
                 self._check_synced(now_ns)
@@ -71,8 +75,6 @@ cdef class Core(Conduct):
             self.wants_close = "a bound was reached: requests unanswered or bytes unsent"
         if self.reports.disarmed:
             self._arm_again(now_ns)
-        if self.reports.halt is not None and self.halt_reason is None:
-            self.halt(self.reports.halt, now_ns)
         return 0
 
     cdef int _dispatch_c(self, int32_t kind, const char* message, Py_ssize_t size, int64_t now_ns) except -1:
@@ -246,8 +248,7 @@ cdef class Core(Conduct):
             elif instrument.mismatches < MISMATCH_ANSWERS:
                 self._ask_positions(now_ns)
             else:
-                self.halt(f"{instrument.name.decode()}: position {instrument.position.lots} lots by fills, "
-                          f"{instrument.reported_lots} by the venue", now_ns)
+                self._traded_by_others(instrument, now_ns)
         return 0
 
     # ---- configuration ----
@@ -276,6 +277,7 @@ cdef class Core(Conduct):
                     due = min(due, instrument.ticker_ns + self.data_stale_ns + 1)
         for instrument in self.instruments:
             due = min(due, instrument.outlook.due_ns_c())
+        due = min(due, self.restraint.due_ns)
         if self.stop_deadline_ns:
             due = min(due, self.stop_deadline_ns)
         if self.forget_ns:
@@ -327,7 +329,6 @@ cdef class Core(Conduct):
                     instrument.book_synced or instrument.regridding or instrument.delisted)
             self._resync(now_ns)
             self._check_positions(now_ns)
-            self._check_drawdown(now_ns)
             self._refill(now_ns)
         if self.forget_ns and now_ns >= self.forget_ns:
             self.forget_ns = 0

@@ -65,6 +65,8 @@ def lines(core: Core, told: dict[str, Any]) -> list[str]:
     shown = [f"record {event['sequence']}: {event['kind']} at {event['now_ns']} ns", f"  in   {_short(event['input'])}"]
     shown += [f"  out  {_short(output)}" for output in event["outputs"]] or ["  out  nothing"]
     shown.append(f"  mode {core.mode}, session {told['status']['session']}, halted: {core.halt_reason or 'no'}")
+    if core.restraint.reason is not None:
+        shown.append(f"  only reduces: {core.restraint.reason}")
     for name, records in told["model"].items():
         shown.append(f"{name}: {told['status']['instruments'][name]['why']}")
         for kind, members in records.items():

@@ -133,7 +133,7 @@ class Control:
     def _resumed(self, name: object) -> dict[str, Any]:
         if name != self._name:
             return self._told("the name typed is not that of this quoter's account")
-        if self._core.halt_reason is None:
+        if self._core.halt_reason is None and self._core.mode != "REDUCING":
             return self._told(None)
         try:
             self._core.operator("resume", self._now_ns())

@@ -7,6 +7,7 @@ from typing import Any
 WATCHED: tuple[tuple[str, int], ...] = (
     ("mode", WARNING),
     ("halt_reason", WARNING),
+    ("reduce_reason", WARNING),
     ("session", INFO),
     ("fills", INFO),
     ("last_error", WARNING),

@@ -189,6 +189,17 @@ class IgnoresBreach(Canary):
             host.core.gate.set_reducing(instrument.index, False)
 
 
+class IgnoresRestraint(Canary):
+    """The account goes on as if nothing made it only reduce."""
+
+    name, within = "ignores the account's restraint", 40
+
+    def after(self, host: "Host") -> None:
+        """Break it after each call."""
+        if host.core.mode == "REDUCING":
+            host.core.gate.set_mode(ACTIVE)
+
+
 class PassesTheGate(Canary):
     """Now and then the last quote is sent once more, and nobody has asked the gate."""
 
@@ -392,6 +403,7 @@ CANARIES: tuple[type[Canary], ...] = (
     TimeoutIsRejection,
     IgnoresHalt,
     IgnoresBreach,
+    IgnoresRestraint,
     PassesTheGate,
     WaitsForEver,
     TrustsOldData,

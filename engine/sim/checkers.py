@@ -252,11 +252,12 @@ class Checker:
                 raise Violation(16, f"{price} of {name} is outside of the collar around {reference}")
 
     def _side(self, name: str, buy: bool, amount: float) -> None:
-        """One side that the gate must have passed; in a breach it may not add to the position, nor turn it."""
+        """One side that the gate must have passed; what only reduces may not add to the position, nor turn it."""
         self._sides += 1
         instrument = self.core.instruments[self._names.index(name)]
         reducible = -instrument.position_lots if buy else instrument.position_lots
-        if instrument.breach and round(amount / LOT_CONTRACTS) > max(reducible, 0):
+        reduces = instrument.breach or self.core.restraint.reason is not None
+        if reduces and round(amount / LOT_CONTRACTS) > max(reducible, 0):
             raise Violation(4, f"{amount} of {name} sent on side {'b' if buy else 'a'} while it only reduces")
 
     def _apart(self, name: str, buy: bool, price: float) -> None:
@@ -304,8 +305,13 @@ class Checker:
         self._was_live = live
         if core.halt_reason is not None and not self.halted:
             self.halted = True
-            drawn_down = self.options.drawdown_usd < inf and core.halt_reason.startswith("drawdown")
-            if not (self.halts_expected or drawn_down or self.liquidated()):
+            limits, word = core.plan.limits, core.halt_reason.split()[0]
+            given = {
+                "drawdown": limits.max_drawdown_usd,
+                "loss": limits.max_loss_usd,
+                "fills:": limits.max_fills or inf,
+            }
+            if not (self.halts_expected or given.get(word, inf) < inf or self.liquidated()):
                 raise Violation(14, f"halted without cause: {core.halt_reason}")
         if self.ledger.moved:
             self.ledger.positions()

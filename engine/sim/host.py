@@ -78,6 +78,7 @@ class Host:
         self._foreign: Connection | None = None
         self._halted_ns = 0
         self._was_halted = False
+        self._reductions = 0
         self._breaches: dict[bytes, int] = {}
 
     @property
@@ -181,6 +182,9 @@ class Host:
         if core.halt_reason is not None and not self._was_halted:
             self.marks[f"halt: {core.halt_reason.split()[0]}"] += 1
         self._was_halted = core.halt_reason is not None
+        if core.restraint.reductions > self._reductions and core.restraint.reason is not None:
+            self.marks[f"reduces: {core.restraint.reason.split()[0]}"] += 1
+        self._reductions = core.restraint.reductions
         for instrument in core.instruments:
             if instrument.breach != self._breaches.get(instrument.name, 0):
                 self._breaches[instrument.name] = instrument.breach

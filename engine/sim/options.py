@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from math import inf
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from engine.config_schema import Config
 from engine.core.plan import CorePlan, Limits, Timing
@@ -177,6 +177,16 @@ class SwarmOptions:
         return LISTED[: self.instruments]
 
     @property
+    def windows(self) -> dict[str, Any]:
+        """Limits of the account within a window, and what trades of others do."""
+        rng = self.rng("windows")
+        return {
+            "max_loss_usd": rng.choice((inf, inf, 0.003, 0.01)) * self.max_lots * LOT_CONTRACTS * PRICES_USD["BTCUSD"],
+            "max_fills": rng.choice((0, 0, 0, 0, 3, 6)),
+            "foreign_reduces": rng.random() < 0.5,
+        }
+
+    @property
     def patience_ns(self) -> int:
         """Longest time after which no order may be left once it was asked for, whatever the link does meanwhile."""
         return (self.cancel_on_disconnect_s + 2) * SECOND_NS + 4 * self.reply_ns
@@ -204,6 +214,11 @@ class SwarmOptions:
                 max_losses=self.max_losses,
                 cooldown_ns=self.cooldown_ns,
                 recovery=0.5,
+                reduce_ns=self.cooldown_ns,
+                reduce_drawdown_usd=0.7 * self.drawdown_usd,
+                loss_window_ns=5 * SECOND_NS,
+                fills_window_ns=SECOND_NS,
+                **self.windows,
             ),
             timing=Timing(
                 data_stale_ns=self.data_stale_ns,

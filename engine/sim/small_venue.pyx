@@ -23,7 +23,7 @@ cdef enum:
     THROTTLED = 4
     TEMPORARY = 20
     UNPROTECTED = 23
-    POOR = 24
+    TOO_MANY = 49
 
 
 cdef inline int32_t name_c(char* out, uint64_t number) noexcept nogil:
@@ -207,18 +207,18 @@ cdef class SmallVenue(Sink):
             answer.reply.n_fail = failed[0] + failed[1]
             answer.reply.n_success = <int32_t>levels - answer.reply.n_fail
             if answer.reply.n_fail:
-                answer.reply.error_code = POOR if self.armed else UNPROTECTED
+                answer.reply.error_code = TOO_MANY if self.armed else UNPROTECTED
 
     cdef void insert_c(self, Ask* ask) noexcept nogil:
         cdef int32_t side = 1 if ask.count[0] else -1
         cdef Held* order
         cdef Answer* answer
         if self.unlucky_c(12):
-            self.refuse_c(ask, POOR)
+            self.refuse_c(ask, TOO_MANY)
             return
         order = self.hold_c(ask, side, ask.price[0], ask.lots[0])
         if order == NULL:
-            self.refuse_c(ask, POOR)
+            self.refuse_c(ask, TOO_MANY)
             return
         answer = self.answer_c(ask, REPLY_ORDER)
         if answer != NULL:
@@ -233,7 +233,7 @@ cdef class SmallVenue(Sink):
             self.refuse_c(ask, BAD_ORDER)
             return
         if self.unlucky_c(12):
-            self.refuse_c(ask, POOR)
+            self.refuse_c(ask, TOO_MANY)
             return
         if ask.lots[0] <= order.filled:
             self.remove_c(order, DELETE_CLIENT_CANCEL)
@@ -255,7 +255,7 @@ cdef class SmallVenue(Sink):
             self.refuse_c(ask, BAD_ORDER)
             return
         if self.unlucky_c(20):
-            self.refuse_c(ask, POOR)
+            self.refuse_c(ask, TOO_MANY)
             return
         self.remove_c(order, DELETE_CLIENT_CANCEL)
         answer = self.answer_c(ask, REPLY_ORDER)

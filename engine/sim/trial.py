@@ -124,7 +124,10 @@ class Trial(Operator):
         return bool(
             core.session.is_live
             and core.halt_reason is None
-            and all(i.why == "quoting" or i.why in BREACHES.values() for i in core.instruments)
+            and all(
+                i.why == "quoting" or i.why in BREACHES.values() or i.why.startswith("only reduces")
+                for i in core.instruments
+            )
         )
 
     def _reasons(self) -> str:

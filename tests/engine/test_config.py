@@ -50,6 +50,7 @@ OTHER: dict[str, tuple[Any, dict[str, Any]]] = {
     "log.file": ("quoter.log", {}),
     "log.level": ("debug", {}),
     "journal.directory": ("runs", {}),
+    "risk.foreign_trades": ("reduce", {}),
 }
 
 
@@ -298,6 +299,7 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("risk.max_notional", {"risk.max_notional": 1000.0}),
     ("risk.max_order_usd", {"risk.max_order_usd": 4000.0}),
     ("risk.collar_bps", {"risk.collar_bps": 20.0}),
+    ("risk.max_fills", {"risk.max_fills": 4, "trading_strategy.avellaneda.max_levels": 4}),
     (
         "avellaneda.min_spread =",
         {"trading_strategy.avellaneda.min_spread": 49.0, "trading_strategy.avellaneda.max_spread": 48.0},

@@ -20,6 +20,7 @@ def report(**changes: Any) -> dict[str, Any]:
     base |= {
         "mode": "ACTIVE",
         "halt_reason": None,
+        "reduce_reason": None,
         "session": "LIVE",
         "last_error": None,
         "positions": {},
