@@ -17,7 +17,8 @@ from engine.core.quoter cimport Quoter
 from engine.core.requests cimport REQUEST_CLEAR, REQUEST_MASS_QUOTE, Request, RequestRing
 from feed.events cimport (
     CHANGE_AMEND, CHANGE_EXISTING, DELETE_MARGIN_BREACH, DELETE_MM_PROTECTION, DELETE_REPLACED, DELETE_SELF_TRADE_PREVENTION,
-    ORDER_CLIENT_ID, REPLY_ERROR, REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
+    ORDER_CLIENT_ID, REPLY_ERROR, REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill,
+    OrderBatch, OrderUpdate, Reply,
 )
 from feed.outbox cimport Outbox
 from feed.stamps cimport created_c
