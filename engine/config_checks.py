@@ -81,6 +81,22 @@ def _market(config: Config) -> Iterator[Problem]:
             "give the id (kid) the venue shows",
             f"credentials.{given[0]}",
         )
+    yield from _supervisor_key(config)
+
+
+def _supervisor_key(config: Config) -> Iterator[Problem]:
+    """A key of the supervisor's own is whole, and is another one."""
+    credentials = config.credentials
+    name, file = credentials.supervisor_key_id, credentials.supervisor_key_file
+    at, beside = "credentials.supervisor_key_id", "credentials.supervisor_key_file"
+    if name is None and file is not None:
+        yield _clash(config, at, "a key needs its id", "give the id (kid) the venue shows", beside)
+    elif file is None and name is not None:
+        yield _clash(config, beside, "the supervisor's key has an id and no file", "give both, or none", at)
+    elif name is not None and (name == credentials.key_id or file == credentials.key_file):
+        yield _clash(
+            config, at, "is the quoter's own key", "make another key at the venue, or give none", "credentials.key_id"
+        )
 
 
 def _spreads(config: Config) -> Iterator[Problem]:

@@ -274,6 +274,12 @@ class Credentials(Section):
     keys_py: Annotated[str, Field(min_length=1, max_length=4096)] | None = key(
         None, "path", "a keys.py with key_ids[Network.TEST] and private_keys[Network.TEST]; it is read, never run"
     )
+    supervisor_key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)] | None = key(
+        None, "text", "id (kid) of the supervisor's own key; not given: it logs in with the quoter's"
+    )
+    supervisor_key_file: Annotated[str, Field(min_length=1, max_length=4096)] | None = key(
+        None, "path", "file of the supervisor's own private key (PEM), readable by its owner alone"
+    )
 
 
 class Log(Section):

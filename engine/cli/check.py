@@ -120,6 +120,8 @@ def _notes(config: Config, sums: list[FeeArithmetic]) -> list[str]:
     ]
     if config.market.network == "prod":
         notes.append("production: real money")
+    if network_of(config) != "local" and config.credentials.supervisor_key_file is None:
+        notes.append("the supervisor logs in with the quoter's key; one of its own is credentials.supervisor_key_file")
     return notes
 
 
@@ -128,10 +130,12 @@ def _key(config: Config) -> tuple[dict[str, Any], list[Problem]]:
     network = network_of(config)
     if network == "local":
         return {"needed": False}, []
-    from engine.live.keys import find_key
+    from engine.live.keys import find_key, supervisor_place
 
     try:
-        return {"needed": True, "id": find_key(config.credentials, network, os.environ).kid, "usable": True}, []
+        own = find_key(config.credentials, network, os.environ).kid
+        watching = find_key(supervisor_place(config.credentials), network, os.environ).kid
+        return {"needed": True, "id": own, "supervisor_id": watching, "usable": True}, []
     except ConfigRefused as refused:
         return {"needed": True, "usable": False}, list(refused.problems)
 

@@ -297,7 +297,8 @@ cdef class Conduct(Relisting):
         again, and add to positions again where the account only reduced.
 
         ``move``: another connection is ready; nothing is quoted on this one any more, its orders are removed, and once the venue
-        has told that none is left ``wants_close`` is set. Raises ValueError for another act, or a ``resume`` whose cause persists.
+        has told that none is left ``wants_close`` is set. ``unwatched``: quotes come off until ``watched``.
+        Raises ValueError for another act, or a ``resume`` whose cause persists.
         """
         cdef Instrument instrument
         if act == "stop":
@@ -308,6 +309,11 @@ cdef class Conduct(Relisting):
             self.halt("operator", now_ns)
         elif act == "move":
             self._move(now_ns)
+        elif act == "unwatched" or act == "watched":
+            self.quoter.unwatched = act == "unwatched"
+            for instrument in self.instruments:
+                instrument.dirty = True
+            self.quoter.revisit_c(now_ns)
         elif act == "resume":
             mismatch = False
             for instrument in self.instruments:
@@ -322,7 +328,7 @@ cdef class Conduct(Relisting):
             for instrument in self.instruments:
                 instrument.dirty = True
         else:
-            raise ValueError(f"operator act {act!r}: one of stop, halt, resume, move")
+            raise ValueError(f"operator act {act!r}: one of stop, halt, resume, move, unwatched, watched")
 
     def halt(self, str reason, int64_t now_ns) -> None:
         """Latch HALTED and remove everything; survives any number of connections until ``resume``."""

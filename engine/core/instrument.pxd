@@ -26,7 +26,8 @@ cdef enum Pull:                  # why an instrument is not quoted; 0: it is
     PULL_NOT_LISTED = 13         # expired, or taken off the venue's list
     PULL_GRID = 14               # its ticks or lots have changed: orders on the old grid must go first
     PULL_REGIME = 15             # too much stress: the regime is pulled
-    PULL_CODES = 16
+    PULL_UNWATCHED = 16          # no supervisor watches
+    PULL_CODES = 17
 
 cdef enum Breach:                # why an instrument only reduces; 0: it does not
     BREACH_NONE = 0
@@ -98,7 +99,7 @@ cdef class Instrument:
     cdef readonly int64_t quotes
     cdef int64_t own_ticks_[64]
     cdef int64_t own_lots_[64]
-    cdef int64_t pulls_[16]
+    cdef int64_t pulls_[17]
     cdef int64_t max_abs_lots
     cdef int32_t held_side                 # sign of the position when last looked at
     cdef int64_t held_since_ns             # when it became that

@@ -22,6 +22,7 @@ PULLS = {
     PULL_CROSSED: "crossed book", PULL_ONE_SIDED: "one-sided book", PULL_NO_REFERENCE: "no mark or index", PULL_MODEL: "model refuses",
     PULL_MODE: "mode", PULL_UNPROTECTED: "protection not armed", PULL_UNKNOWN_ORDERS: "orders of unknown fate", PULL_COOLDOWN: "cool-down",
     PULL_LIMIT: "limit", PULL_NOT_LISTED: "not listed any more", PULL_GRID: "its grid changes", PULL_REGIME: "regime",
+    PULL_UNWATCHED: "no supervisor",
 }
 BREACHES = {BREACH_STOP_LOSS: "stop loss", BREACH_TAKE_PROFIT: "take profit", BREACH_LOSSES: "losses", BREACH_POSITION: "position limit"}
 

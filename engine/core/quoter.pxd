@@ -34,6 +34,7 @@ cdef class Quoter:
     cdef volatility_fn volatility
     cdef bint mass
     cdef bint live               # the session is at the end of its set-up
+    cdef bint unwatched          # a supervisor is wanted, and none watches: nothing is quoted
     cdef bytes label
     cdef int64_t requote_ticks
     cdef double requote_bps

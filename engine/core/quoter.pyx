@@ -6,7 +6,8 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from engine.core.coarse cimport coarsen_c, units_c
 from engine.core.instrument cimport (
     BREACH_NONE, PULL_COOLDOWN, PULL_CROSSED, PULL_GRID, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE,
-    PULL_NOT_LISTED, PULL_NOT_READY, PULL_ONE_SIDED, PULL_REGIME, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED, Instrument,
+    PULL_NOT_LISTED, PULL_NOT_READY, PULL_ONE_SIDED, PULL_REGIME, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED,
+    PULL_UNWATCHED, Instrument,
 )
 from engine.core.monitors cimport Monitors
 from engine.core.outlook cimport REGIME_PULLED
@@ -99,6 +100,8 @@ cdef class Quoter:
             return PULL_NOT_READY
         if self.gate.mode == MODE_HALTED:
             return PULL_MODE
+        if self.unwatched:
+            return PULL_UNWATCHED
         if instrument.delisted:
             return PULL_NOT_LISTED
         if instrument.regridding:

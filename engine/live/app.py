@@ -31,7 +31,7 @@ from engine.live.control import Control
 from engine.live.hangup import Hangup
 from engine.live.hardening import address_refusal, environment_refusal, no_dumps
 from engine.live.heart import Heart
-from engine.live.keys import find_key
+from engine.live.keys import find_key, supervisor_place
 from engine.live.latency import Latency
 from engine.live.local_exchange import ExchangeFailed, LocalExchange
 from engine.live.log import opened, redacted
@@ -96,7 +96,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
     plan, start = live_plan(loaded.config), Start()
     with ExitStack() as stack:
         log = stack.enter_context(opened(plan.log_file, plan.log_level, plan.log_bytes_max))
-        credentials = _credentials(plan)
+        credentials = _credentials(plan, supervised=options.supervised)
         # Before the tuning: the writer is not to have the quoter's processor and priority.
         writer = journal_writer(plan, line.note)
         if writer is not None:
@@ -252,13 +252,16 @@ async def _first_quote(core: Core, start: Start) -> None:
     start.mark("first_quote")
 
 
-def _credentials(plan: LivePlan) -> Credentials:
+def _credentials(plan: LivePlan, *, supervised: bool) -> Credentials:
+    """The quoter's key; the supervisor reads its own, which must be as good."""
     if plan.network == "local":
         return throwaway_key()
     why = environment_refusal(plan.network, os.environ)
     if why is not None:
         raise StartRefused(why)
     no_dumps()
+    if supervised:
+        find_key(supervisor_place(plan.credentials), plan.network, os.environ)
     return find_key(plan.credentials, plan.network, os.environ)
 
 

@@ -23,8 +23,11 @@ class Beside:
         """Called ten times a second: beats, latches, and says what does not work any more; None while all does."""
         self.control.watch()
         self.waterfall.look(now_ns, self.slow_ns)
-        unwatched = None if self.heart is None else self.heart.beat(now_ns)
-        return unwatched or (None if self.journal is None else self.journal.problem())
+        problem = None
+        if self.heart is not None:
+            problem = self.heart.beat(now_ns)
+            self.control.supervised(self.heart.unwatched)
+        return problem or (None if self.journal is None else self.journal.problem())
 
     def ended(self, reason: str, now_ns: int) -> dict[str, Any]:
         """Write the journal's last record and wait until all is on disk; the report's part of both."""

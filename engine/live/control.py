@@ -63,6 +63,7 @@ class Control:
         self._carried = carried
         self._path = directory / _PATTERN.format(os.getpid())
         self._server: asyncio.Server | None = None
+        self._unwatched = False
 
     async def start(self) -> latch.Latched | None:
         """Open the socket, then apply what is latched; returns it. Raises ``OSError``."""
@@ -77,6 +78,14 @@ class Control:
         """Latch a halt of the core's own."""
         if self._carried and self._core.halt_reason is not None and latch.read(self._directory) is None:
             latch.write(self._directory, self._core.halt_reason)
+
+    def supervised(self, unwatched: str | None) -> None:
+        """Quotes stand only while a supervisor watches. ``unwatched``: why none does; None: one does."""
+        if self._unwatched == (unwatched is not None):
+            return
+        self._unwatched = unwatched is not None
+        self._log.warning("supervisor", extra={"fields": {"unwatched": unwatched}})
+        self._core.operator("unwatched" if self._unwatched else "watched", self._now_ns())
 
     def close(self) -> None:
         """Remove the socket."""

@@ -42,6 +42,13 @@ def find_key(place: KeyPlace, network: str, environment: Mapping[str, str]) -> C
     raise _refused("credentials", f"network {network} needs a key", remedy)
 
 
+def supervisor_place(place: KeyPlace) -> KeyPlace:
+    """Where the supervisor's key is: its own where one is given, else the quoter's."""
+    if place.supervisor_key_file is None:
+        return place
+    return KeyPlace(account=place.account, key_id=place.supervisor_key_id, key_file=place.supervisor_key_file)
+
+
 def _from_text(text: str, kid: str, key: str, environment: Mapping[str, str]) -> Credentials:
     try:
         private = serialization.load_pem_private_key(text.encode(), password=None)

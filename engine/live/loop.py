@@ -78,7 +78,7 @@ class Core(Protocol):
         """Act on every deadline that has passed."""
 
     def operator(self, act: str, now_ns: int) -> None:
-        """``stop``, ``halt``, ``resume`` or ``move``."""
+        """``stop``, ``halt``, ``resume``, ``move``, ``unwatched`` or ``watched``."""
 
     def status(self) -> dict[str, Any]:
         """Counters and state for people."""

@@ -5,6 +5,8 @@ heartbeat from shared memory. A heart that stands still (a hung process, SIGSTOP
 means ``private/cancel_all`` on the account, again and again until the venue says that no order is open. A quoter that
 ends in order closes its heart, and this process ends too. The venue's cancel-on-disconnect (protocol section 4.3) is
 the switch behind this one.
+
+It has a heartbeat too: the quoter quotes only while this process beats and has its connection (``engine.live.heart``).
 """
 
 import asyncio
@@ -20,11 +22,12 @@ import numpy as np
 
 from engine.config_schema import Credentials as Place
 from engine.live.hardening import no_dumps
-from engine.live.keys import find_key
+from engine.live.keys import find_key, supervisor_place
 from engine.plan_builder import Network
 from feed.auth import Credentials, throwaway_key
 from feed.client import ThalexClient
-from feed.client_errors import ClientError
+from feed.client_errors import ClientError, VenueError
+from feed.venue import ErrorCode
 from kernels.ring import CLOSED, RingReader, RingWriter
 
 HEART_PREFIX = "quoter.heart"
@@ -34,12 +37,14 @@ LOOK_S = 0.05
 LAG_S_MAX = 0.5
 """Later than this by itself, this process cannot tell who was late: the silence counts anew."""
 AGAIN_S = 0.5
+LOGINS_MAX = 3
+"""Refused logins in a row: more would lock the key out."""
 GIVE_UP_S = 60.0
 """After the quoter's death, for as long without an answer of the venue; its cancel-on-disconnect has acted by then."""
 
 
 class State(IntEnum):
-    """What the supervisor does."""
+    """What the supervisor does; with each heartbeat."""
 
     CONNECTING = 0
     WATCHING = 1
@@ -48,17 +53,20 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What to watch and how to reach the venue. ``silence_s``: longest time without a heartbeat."""
+    """What to watch and how to reach the venue. ``silence_s``: longest time without a heartbeat.
+
+    ``credentials``: of ``engine.config_schema.Credentials``, without what is not given.
+    """
 
     heart: str
     url: str
     network: Network
-    credentials: dict[str, object]
+    credentials: dict[str, str]
     silence_s: float
 
 
 class Pulse:
-    """Judges the heart by this process's own clock."""
+    """Judges the heartbeat of another process by this process's own clock."""
 
     def __init__(self, heart: RingReader, silence_s: float, now_s: float) -> None:
         self._heart = heart
@@ -67,10 +75,13 @@ class Pulse:
         self._beat_s = self._looked_s = now_s
         self.ended = False
         self.dead = False
+        self.last: np.ndarray | None = None
 
     def stopped(self, now_s: float) -> bool:
-        """Whether orders must go: no beat for too long, or nobody left to beat."""
+        """No beat for too long, or nobody left to beat; ``last`` is the last record."""
         code, beats = self._heart.read()
+        if len(beats):
+            self.last = beats[-1:]
         self.ended = code == CLOSED
         self.dead = not self.ended and not self._heart.writer_alive()
         if len(beats) or now_s - self._looked_s > LAG_S_MAX:
@@ -83,22 +94,31 @@ class Supervisor:
     """Watches one heart."""
 
     def __init__(self, orders: Orders, credentials: Credentials) -> None:
+        self._state = State.CONNECTING
         self._orders = orders
         self._credentials = credentials
         self._client: ThalexClient | None = None
-        self._status = RingWriter(HEART_PREFIX, "status", 4, STATUS)
+        self._status = RingWriter(HEART_PREFIX, "status", 64, STATUS)
         self._cancels = 0
-        self._tell(State.CONNECTING)
+        self._tell()
 
-    def _tell(self, state: State) -> None:
+    def _tell(self) -> None:
+        """One beat of this process's own heart."""
+        ready = self._client is not None and self._client.is_ready and self._client.failure is None
         record = np.zeros(1, STATUS)
-        record["state"], record["cancels"] = state, self._cancels
+        record["state"] = self._state if self._state is State.CANCELLING or ready else State.CONNECTING
+        record["cancels"] = self._cancels
         self._status.push(record)
+
+    async def _beat(self) -> None:
+        while True:
+            self._tell()
+            await asyncio.sleep(LOOK_S)
 
     async def run(self) -> None:
         """Until the quoter has ended and nothing of it is left."""
         pulse = Pulse(RingReader(self._orders.heart, BEAT), self._orders.silence_s, time.monotonic())
-        connecting = asyncio.create_task(self._connected())
+        beside = (asyncio.create_task(self._connected()), asyncio.create_task(self._beat()))
         try:
             while not pulse.ended:
                 await asyncio.sleep(LOOK_S)
@@ -107,29 +127,33 @@ class Supervisor:
                     if pulse.dead:
                         return
         finally:
-            connecting.cancel()
-            await asyncio.gather(connecting, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             if self._client is not None:
                 await self._client.close()
             self._status.close()
 
     async def _connected(self) -> None:
         """Make the connection; the client keeps it from then on."""
-        while True:
-            client = ThalexClient(self._orders.url, self._credentials)
+        refused = 0
+        while refused < LOGINS_MAX:
+            account = None if self._orders.network == "local" else self._orders.credentials.get("account")
+            client = ThalexClient(self._orders.url, self._credentials, account=account)
             try:
                 await client.initialize()
             except (ClientError, OSError) as error:
                 print(f"supervisor: {error}", file=sys.stderr, flush=True)
+                refused += isinstance(error, VenueError) and error.code == ErrorCode.AUTHENTICATION_FAILED
                 await asyncio.sleep(AGAIN_S)
                 continue
-            self._client = client
-            self._tell(State.WATCHING)
+            self._client, self._state = client, State.WATCHING
             return
+        print("supervisor: no further login is tried; nothing is quoted without it", file=sys.stderr, flush=True)
 
     async def _empty(self, pulse: Pulse) -> None:
         """Cancel everything until nothing is open, and as long as the heart stands still."""
-        self._tell(State.CANCELLING)
+        self._state = State.CANCELLING
         why = "the quoter is dead" if pulse.dead else f"no heartbeat for {self._orders.silence_s:g} s"
         print(f"supervisor: {why}: cancelling all orders", file=sys.stderr, flush=True)
         give_up_s = time.monotonic() + GIVE_UP_S
@@ -146,7 +170,7 @@ class Supervisor:
                 await asyncio.sleep(LOOK_S)
                 if not pulse.stopped(time.monotonic()):
                     break
-        self._tell(State.CONNECTING if self._client is None else State.WATCHING)
+        self._state = State.WATCHING
 
     async def _cancel_all(self) -> int:
         """One attempt; the number of orders that are open after it."""
@@ -157,7 +181,6 @@ class Supervisor:
             await self._client.cancel_all()
             left = len(await self._client.open_orders())
         print(f"supervisor: {left} orders open", file=sys.stderr, flush=True)
-        self._tell(State.CANCELLING)
         return left
 
 
@@ -169,11 +192,11 @@ def main() -> int:
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     orders = Orders(**json.load(sys.stdin))
-    place = Place(**orders.credentials)  # type: ignore[arg-type]
+    place = Place(**orders.credentials)
     local = orders.network == "local"
     if not local:
         no_dumps()
-    credentials = throwaway_key() if local else find_key(place, orders.network, os.environ)
+    credentials = throwaway_key() if local else find_key(supervisor_place(place), orders.network, os.environ)
     asyncio.run(Supervisor(orders, credentials).run())
     return 0
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from engine.cli.main import COMMANDS, cli
 from engine.config_schema import all_keys
@@ -104,6 +106,32 @@ def test_a_world_readable_key_is_refused(quoter: Quoter, tmp_path: Path) -> None
     assert done.exit_code == 2
     assert "chmod 600" in done.stderr
     assert "canary" not in done.output
+
+
+def pem(path: Path, mode: int = 0o600) -> Path:
+    """A key of its own in a file."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    path.chmod(mode)
+    return path
+
+
+def test_the_supervisor_has_a_key_of_its_own_or_a_note_says_that_it_has_none(quoter: Quoter, tmp_path: Path) -> None:
+    own = ("--set", f"credentials.key_file={pem(tmp_path / 'own.pem')}", "--set", "credentials.key_id=K1")
+    done = quoter("check", "--network", "test", "--json", *own)
+    told = json.loads(done.stdout)
+    assert (told["key"]["id"], told["key"]["supervisor_id"]) == ("K1", "K1")
+    assert any("supervisor_key_file" in note for note in told["notes"])
+    file = pem(tmp_path / "watch.pem")
+    watching = ("--set", f"credentials.supervisor_key_file={file}", "--set", "credentials.supervisor_key_id=K2")
+    told = json.loads(quoter("check", "--network", "test", "--json", *own, *watching).stdout)
+    assert (told["key"]["id"], told["key"]["supervisor_id"]) == ("K1", "K2")
+    assert not any("supervisor_key_file" in note for note in told["notes"])
+    file.chmod(0o644)
+    done = quoter("check", "--network", "test", *own, *watching)
+    assert done.exit_code == 2
+    assert f"chmod 600 {file}" in done.stderr
 
 
 def test_price_without_tick_is_a_usage_error(quoter: Quoter) -> None:

@@ -47,6 +47,8 @@ OTHER: dict[str, tuple[Any, dict[str, Any]]] = {
     "credentials.key_file": ("key.pem", {"credentials.key_id": "K1"}),
     "credentials.key_env": ("THALEX_KEY", {"credentials.key_id": "K1"}),
     "credentials.keys_py": ("keys.py", {}),
+    "credentials.supervisor_key_id": ("K2", {"credentials.supervisor_key_file": "watch.pem"}),
+    "credentials.supervisor_key_file": ("watch.pem", {"credentials.supervisor_key_id": "K2"}),
     "log.file": ("quoter.log", {}),
     "log.level": ("debug", {}),
     "journal.directory": ("runs", {}),
@@ -332,6 +334,17 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("market.instruments", {"market.instruments": ["ETH-PERPETUAL", "ETH-PERPETUAL"]}),
     ("credentials.key_file", {"credentials.key_file": "a", "credentials.keys_py": "b"}),
     ("credentials.key_id", {"credentials.key_file": "a"}),
+    ("credentials.supervisor_key_id", {"credentials.supervisor_key_file": "a"}),
+    ("credentials.supervisor_key_file", {"credentials.supervisor_key_id": "K2"}),
+    (
+        "credentials.supervisor_key_id",
+        {
+            "credentials.key_file": "a",
+            "credentials.key_id": "K1",
+            "credentials.supervisor_key_file": "b",
+            "credentials.supervisor_key_id": "K1",
+        },
+    ),
 ]
 
 

@@ -81,6 +81,25 @@ def test_an_announced_close_is_quoted_on_until_the_core_is_told_to_move(mode: st
 
 
 @pytest.mark.parametrize("mode", ["mass_quote", "orders"])
+def test_nothing_is_quoted_while_nobody_watches(mode: str) -> None:
+    w = world(3, mode=mode)
+    run(w, 20)
+    assert truth(w)
+    w.operator("unwatched")
+    run(w, 1)
+    assert not truth(w)
+    w.cut("lost")
+    w.reconnect()
+    status = run(w, 10)
+    assert (status["session"], status["mode"]) == ("LIVE", "ACTIVE")
+    assert {line["why"] for line in status["instruments"].values()} == {"no supervisor"}
+    assert not truth(w)
+    w.operator("watched")
+    run(w, 5)
+    assert truth(w)
+
+
+@pytest.mark.parametrize("mode", ["mass_quote", "orders"])
 def test_halt_is_latched_and_resume_quotes_again(mode: str) -> None:
     w = world(4, mode=mode)
     run(w, 20)

@@ -136,6 +136,8 @@ def test_a_pulse_is_judged_by_its_own_clock() -> None:
         # It was this process that slept: nothing is known of the other.
         assert not pulse.stopped(now_s + 30.0)
         assert not pulse.stopped(now_s + 30.0 + LAG_S_MAX)
+        assert pulse.last is not None
+        assert len(pulse.last) == 1
     assert not pulse.stopped(now_s + 60.0)
     assert pulse.ended
     assert not pulse.dead

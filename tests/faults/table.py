@@ -8,7 +8,7 @@ from typing import Any
 from tests.shared import ROOT
 
 PAGE = ROOT / "docs" / "faults.md"
-PARTS = ("network", "exchange", "protocol", "clock", "process", "disk", "operator", "recorded")
+PARTS = ("network", "exchange", "protocol", "clock", "process", "disk", "operator", "supervisor", "recorded")
 BEGIN, END = "<!-- made by python -m tests.faults.table -->\n", "<!-- end -->"
 
 
