@@ -119,7 +119,8 @@ def journalled(mode: str, pace: float, directory: Path, segment_bytes: int, refu
 
     assert replay(directory, after=after).identical
     kinds = {record.kind for record in records}
-    assert set(Kind) - kinds <= {Kind.BATCH_END} | (set() if refused else {Kind.REFUSED})
+    # Two kinds come from real connections only (tests/faults/test_recorded.py).
+    assert set(Kind) - kinds <= {Kind.BATCH_END, Kind.PREPARED} | (set() if refused else {Kind.REFUSED})
     assert told.trades, "there were fills"
     return Whole(directory, records, ends, states)
 
