@@ -277,7 +277,8 @@ cdef class Waterfall(Stamper):
         count_c(tally.tick_done, done_ns)
         if tally.answered:
             count_c(tally.corrected, ns_of(tally, tally.written - tally.begin))
-        if done_ns > tally.interval_ns:
+        # Shorter than two intervals it has kept nobody waiting for a whole one.
+        if done_ns >= 2 * tally.interval_ns:
             hidden_c(tally.corrected, done_ns, tally.interval_ns)
         shut_c(tally.header, GROUP_DONE)
         if sampled and tally.answered:

@@ -21,33 +21,10 @@ Layout, 8-byte words::
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
-cdef extern from *:
-    int clz "__builtin_clzll"(unsigned long long) noexcept nogil
-
-cdef enum:
-    SUB_BITS = 7
-    MAGIC_WORD = 0
-    MAX_WORD = 1
-    BELOW_WORD = 2
-    ABOVE_WORD = 3
-    SUM_WORD = 4
-    HEADER_WORDS = 8
-    BUCKETS = 3899                     # index of 100 s, plus one
-    WORDS = HEADER_WORDS + BUCKETS
-
 cdef int64_t MAGIC = 0x32305453494851    # "QHIST02", little-endian
-cdef int64_t LIMIT_NS = 100_000_000_000
 
 RANGE_NS = LIMIT_NS
 SIZE_BYTES = WORDS * sizeof(int64_t)
-
-
-cdef inline int32_t bucket_of(int64_t value_ns) noexcept nogil:
-    """Bucket of a value in 1 to LIMIT_NS."""
-    cdef int32_t shift = 63 - clz(<uint64_t>value_ns) - SUB_BITS
-    if shift <= 0:
-        return <int32_t>value_ns
-    return (shift << SUB_BITS) + <int32_t>(value_ns >> shift)
 
 
 cdef inline int64_t lowest_of(int32_t bucket) noexcept nogil:
@@ -61,20 +38,6 @@ cdef inline int64_t lowest_of(int32_t bucket) noexcept nogil:
 cdef int64_t used_words_c(const int64_t* counts) noexcept nogil:
     cdef int64_t largest = min(counts[MAX_WORD], LIMIT_NS)
     return HEADER_WORDS + (bucket_of(largest) + 1 if largest > 0 else 0)
-
-
-cdef void count_c(int64_t* counts, int64_t value_ns) noexcept nogil:
-    if value_ns < 1:
-        counts[BELOW_WORD] += 1
-        return
-    if value_ns > counts[MAX_WORD]:
-        counts[MAX_WORD] = value_ns
-    if value_ns > LIMIT_NS:
-        counts[ABOVE_WORD] += 1
-        (<double*>counts)[SUM_WORD] += value_ns - LIMIT_NS
-        value_ns = LIMIT_NS
-    (<double*>counts)[SUM_WORD] += value_ns
-    counts[HEADER_WORDS + bucket_of(value_ns)] += 1
 
 
 cdef void hidden_c(int64_t* counts, int64_t value_ns, int64_t expected_ns) noexcept nogil:
