@@ -18,7 +18,7 @@ Layout, 8-byte words::
     8..    BUCKETS counts
 """
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 cdef int64_t MAGIC = 0x32305453494851    # "QHIST02", little-endian
