@@ -1,4 +1,4 @@
-"""All eight signals of a tick by the compiled kernels, in one compiled loop, against plain Python over whole lists."""
+"""All nine signals of a tick by the compiled kernels, in one compiled loop, against plain Python over whole lists."""
 
 from random import Random
 
@@ -53,5 +53,6 @@ def test_signals(race: Race) -> None:
     def theirs() -> None:
         reference.signals(rows)
         reference.pressure(trades, 60.0, 50.0)
+        reference.order_imbalance(trades, 15.0, 10)
 
     race("signals.fill", lambda: repeat_signals(flow, candles, market, n), theirs, "plain Python", ops=n)

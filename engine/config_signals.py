@@ -31,20 +31,20 @@ class Signals(Section):
 
     enabled: bool = key(False, "switch", "signals move and widen the quotes; they are estimated and shown either way")
     sample_interval: Finite = key(0.5, "s", "time between two samples of the signals", ge=0.05, le=60)
-    horizon_samples: int = key(10, "samples", "how far ahead the move of the mid is forecast", ge=1, le=63)
+    horizon_samples: int = key(30, "samples", "how far ahead the move of the mid is forecast", ge=1, le=63)
     memory: Finite = key(3600.0, "s", "time over which what was learnt fades", ge=10, le=604_800)
     confidence: Finite = key(
-        0.95, "fraction", "of the interval of a signal's correlation that must not hold zero", ge=0.5, le=0.9999
+        0.9, "fraction", "of the interval of a signal's correlation that must not hold zero", ge=0.5, le=0.9999
     )
     min_samples: Finite = key(
-        30.0, "samples", "samples without overlap before a signal or a side's toxicity counts", ge=3, le=100_000
+        20.0, "samples", "samples without overlap before a signal or a side's toxicity counts", ge=3, le=100_000
     )
-    prior: Finite = key(0.1, "standard deviations", "weights beyond this are thought unlikely, and shrunk", gt=0, le=10)
+    prior: Finite = key(0.3, "standard deviations", "weights beyond this are thought unlikely, and shrunk", gt=0, le=10)
     cap_ticks: Finite | None = key(None, "ticks", "most that signals move the quotes", gt=0, le=1e6)
     cap_bps: Finite = key(3.0, "bps", "the same; the smallest of the caps holds", ge=0, le=100)
     cap_half_spreads: Finite = key(1.0, "multiplier", "the same in half-spreads", ge=0, le=10)
     toxicity_weight: Finite = key(
-        1.0, "multiplier", "part of the measured adverse move that widens the side it hurts", ge=0, le=10
+        1.0, "multiplier", "part of the adverse move that is certain, and widens the side it hurts", ge=0, le=10
     )
     toxicity_cap_bps: Finite = key(5.0, "bps", "most that toxicity widens a side", ge=0, le=100)
     adjust_most: Finite = key(
@@ -69,6 +69,7 @@ class Signals(Section):
     calm: Finite = key(0.7, "fraction", "of its limit below which the cause of a regime is over", gt=0, le=1)
     hold: Finite = key(10.0, "s", "how long it must be over before a milder regime", ge=0, le=3600)
     decay: Finite = key(60.0, "s", "time constant of flow, beside its windows in trades", gt=0, le=86400)
+    order_decay: Finite = key(15.0, "s", "time constant of the counts of market orders", gt=0, le=86400)
     stale: Finite = key(60.0, "s", "a longer silence of trades or of the book: no opinion", gt=0, le=86400)
     min_events: int = key(10, "events", "trades, or changes of the best prices, before an opinion", ge=1, le=100_000)
     vamp_pressure_bps: Finite | None = key(
@@ -80,3 +81,4 @@ class Signals(Section):
     momentum_bps: Finite | None = key(None, "bps", "weight of momentum at 1", ge=-100, le=100)
     reversal_bps: Finite | None = key(None, "bps", "weight of reversal at 1", ge=-100, le=100)
     exhaustion_bps: Finite | None = key(None, "bps", "weight of exhaustion at 1", ge=-100, le=100)
+    order_imbalance_bps: Finite | None = key(None, "bps", "weight of the order imbalance at 1", ge=-100, le=100)

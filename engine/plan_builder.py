@@ -160,6 +160,7 @@ def signals_of(config: Config) -> Signals:
         fast_window=float(vamp.aggressive_window),
         impact_window=float(vamp.impact_window),
         decay_s=s.decay,
+        order_decay_s=s.order_decay,
         stale_ns=_ns(s.stale),
         min_events=s.min_events,
         interval_ns=_ns(s.sample_interval),

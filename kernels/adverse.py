@@ -2,8 +2,8 @@
 
 The mean adverse move after market orders of each side, and after our own fills, is the epsilon of Cartea, Jaimungal and
 Ricci (SIAM J. Financial Math. 5(1), 2014), in spans (sigma times the root of the forecast's horizon). Our own fills
-decide once they are enough, market orders before. The mean is shrunk by its own uncertainty (positive-part
-James-Stein), so what cannot be told from nothing widens nothing.
+decide once they are enough, market orders before. The lower end of the mean's interval is what widens: what cannot be
+told from nothing widens nothing, and what can does so continuously.
 
 State is part of one Forecast record (kernels.forecast), owned by the thread that runs the core.
 """
@@ -46,12 +46,16 @@ def error(state: Record, kind: int, overlap: float) -> float:
 
 @kernel(i4(forecast_record, i8, f8))
 def learn(state: Record, row: int, move: float) -> int:
-    """Mean adverse move after each kind of trade, and the lower end of its interval, in spans."""
+    """Mean adverse move after each kind of trade, and the lower end of its interval, in spans.
+
+    Of the move only what alpha did not expect counts: the rest is in the quotes already, on both sides.
+    """
     keep = 1.0 - 1.0 / max(state.span, 2.0)
     steps = horizon_steps(state)
+    surprise = move - state.expected[row]
     for kind in range(4):
         trades = state.took[row * 4 + kind]
-        loss = move if kind in (BUYS, OWN_ASKS) else -move
+        loss = surprise if kind in (BUYS, OWN_ASKS) else -surprise
         state.adverse_weight[kind] = keep * state.adverse_weight[kind] + trades
         state.adverse_rows[kind] = keep * state.adverse_rows[kind] + (1.0 if trades > 0.0 else 0.0)
         state.adverse_sum[kind] = keep * state.adverse_sum[kind] + trades * loss
@@ -66,24 +70,20 @@ def learn(state: Record, row: int, move: float) -> int:
     return 0
 
 
-@kernel(f8(forecast_record, i8))
-def shrunk_adverse(state: Record, kind: int) -> float:
-    """The mean adverse move in spans times max(0, 1 - (error/mean)^2); 0.0 where it is no loss, or too few trades."""
-    mean = state.adverse[kind]
+@kernel(i4(forecast_record, i8))
+def enough(state: Record, kind: int) -> int:
+    """1 when there are ``min_samples`` of its samples that do not overlap, else 0."""
     overlap = 1.0 + (horizon_steps(state) - 1.0) * state.adverse_rows[kind] / max(state.weight_sum, 1.0)
-    if not (mean > 0.0) or not (state.adverse_rows[kind] / overlap >= state.min_samples):
-        return 0.0
-    doubt = error(state, kind, overlap)
-    return float(mean * max(1.0 - (doubt / mean) ** 2, 0.0))
+    return 1 if state.adverse_rows[kind] / overlap >= state.min_samples else 0
 
 
 @kernel(f8(forecast_record, i8, i8))
 def toxic_spans(state: Record, own: int, public: int) -> float:
-    """What widens a side: from our own fills when they are enough to tell, else from the market orders of that side."""
-    overlap = 1.0 + (horizon_steps(state) - 1.0) * state.adverse_rows[own] / max(state.weight_sum, 1.0)
-    if state.adverse_rows[own] / overlap >= state.min_samples:
-        return float(shrunk_adverse(state, own))
-    return float(shrunk_adverse(state, public))
+    """What widens a side, in spans: the lower end of the interval, 0.0 where it holds zero: from our own fills when
+    they are enough to tell, else from the market orders of that side.
+    """
+    kind = own if enough(state, own) != 0 else public
+    return max(float(state.adverse_low[kind]), 0.0) if enough(state, kind) != 0 else 0.0
 
 
 @kernel(i4(forecast_record, market_record))

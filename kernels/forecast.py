@@ -21,10 +21,10 @@ from kernels.adverse import BUYS, MOVE_MAX, PENDING_MAX, SELLS, count, horizon_s
 from kernels.kernel import Record, candles_record, f8, flow_record, forecast_record, i4, i8, kernel, market_record
 from kernels.microprice import imbalance
 
-FEATURES = 9  # Market.signals, then toxicity
-TOXICITY = 8
+FEATURES = 10  # Market.signals, then toxicity
+TOXICITY = 9
 GAP_STEPS = 3  # a silence of more sampling intervals leaves no pending sample its horizon
-SWEEPS = 50  # of the joint regression: seven unknowns, a ridge, and it has long converged
+SWEEPS = 50  # of the joint regression: eight unknowns, a ridge, and it has long converged
 
 USED = 0
 OFF = 1
@@ -188,6 +188,7 @@ def sample(state: Record, fair_usd: float, sigma_usd: float, now_ns: int) -> int
     state.span_usd = sigma_usd * math.sqrt(horizon_s(state))
     state.mids[row] = fair_usd
     state.spans_usd[row] = state.span_usd
+    state.expected[row] = state.alpha_spans
     state.head = (row + 1) % PENDING_MAX
     state.pending = min(state.pending + 1, steps + 1)
     state.samples += 1
@@ -238,6 +239,7 @@ def trade(
         count(state, BUYS if aggressor > 0 else SELLS)
     market.signals[signal_kernels.PRESSURE] = vamp.pressure(flow, flow.trade_ns)
     market.signals[signal_kernels.FAST_PRESSURE] = vamp.fast_pressure(flow, flow.trade_ns)
+    market.signals[signal_kernels.ORDER_IMBALANCE] = vamp.order_imbalance(flow, flow.trade_ns)
     lean(state, market)
     return vamp.TAKEN
 
@@ -265,6 +267,8 @@ def refresh(flow: Record, candles: Record, state: Record, market: Record) -> int
     for i in range(FEATURES - 1):
         state.seen[state.head * FEATURES + i] = market.signals[i]
     state.seen[state.head * FEATURES + TOXICITY] = state.toxicity
+    lean(state, market)
+    state.alpha_spans += state.weight[signal_kernels.BOOK_IMBALANCE] * market.signals[signal_kernels.BOOK_IMBALANCE]
     sample(state, market.fair_usd, market.sigma_usd, now_ns)
     if now_ns >= state.due_ns:
         state.due_ns = now_ns + max(state.update_ns, 1)

@@ -182,6 +182,10 @@ def layouts() -> dict:
             "ask_lots": <size_t>&flow.ask_lots,
             "ofi_lots": <size_t>&flow.ofi_lots,
             "ofi_total_lots": <size_t>&flow.ofi_total_lots,
+            "order_decay_s": <size_t>&flow.order_decay_s,
+            "side": <size_t>&flow.side,
+            "buy_orders": <size_t>&flow.buy_orders,
+            "sell_orders": <size_t>&flow.sell_orders,
         }),
         "Candles": (sizeof(c.Candles), {
             "threshold_lots": <size_t>&candles.threshold_lots,
@@ -287,6 +291,7 @@ def layouts() -> dict:
             "span_usd": <size_t>&forecast.span_usd,
             "mids": <size_t>&forecast.mids,
             "spans_usd": <size_t>&forecast.spans_usd,
+            "expected": <size_t>&forecast.expected,
             "seen": <size_t>&forecast.seen,
             "took": <size_t>&forecast.took,
             "product": <size_t>&forecast.product,

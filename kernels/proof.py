@@ -143,6 +143,7 @@ RELATIVE: dict[str, float] = {
 }
 FLOW_SET = {
     "decay_s": 60.0,
+    "order_decay_s": 15.0,
     "window": 5.0,
     "fast_window": 2.0,
     "impact_window": 9.0,

@@ -12,7 +12,7 @@ cdef enum:
     FIFO_MAX = 512           # open FIFO lots; the two oldest are merged beyond it
     VOLATILITY_WINDOW_MAX = 256
     CANDLES_MAX = 128        # closed volume candles kept
-    FEATURES = 9             # Market.signals and toxicity
+    FEATURES = 10            # Market.signals and toxicity
     CHANGES_MAX = 16         # changes of the regime that are remembered
     PENDING_MAX = 64         # samples of the signals that wait for their outcome
 
@@ -111,7 +111,7 @@ cdef struct Market:
     double toxic_ask_usd
     double widen              # multiplier on the half-spread, above 1: the regime is widened
     double size_factor        # multiplier on every size, between 0 and 1; else none
-    double signals[8]         # predictive signals in [-1, 1]; 0: no opinion
+    double signals[9]         # predictive signals in [-1, 1]; 0: no opinion
 
 # What the model wants: both sides of the ladder, best level first.
 cdef struct Target:
@@ -190,6 +190,10 @@ cdef struct Flow:
     int64_t ask_lots
     double ofi_lots           # order-flow imbalance
     double ofi_total_lots     # of its absolute values
+    double order_decay_s      # time constant of the counts of market orders
+    int64_t side              # aggressor of the last trade; 0: none
+    double buy_orders         # market orders, decayed
+    double sell_orders
 
 # Volume candles of one instrument, a ring. traded = evicted + closed and kept + open, in lots, at every moment.
 cdef struct Candles:
@@ -237,7 +241,7 @@ cdef struct Forecast:
     double cap_bps
     double toxic_weight       # multiplier on the measured adverse move
     double toxic_cap_bps
-    double given_bps[9]       # weights from the configuration, bps for a signal of 1; NaN: live
+    double given_bps[10]      # weights from the configuration, bps for a signal of 1; NaN: live
     double adjust_most        # sigma and sizes change by at most this factor
     double widen_at           # stress from which the regime is widened, or pulled
     double pull_at
@@ -258,18 +262,18 @@ cdef struct Forecast:
     double weight_squares
     double move_mean
     double move_variance
-    double mean[9]            # of each signal, its variance, and the covariance with the move (size of the move: from the eighth on)
-    double variance[9]
-    double covariance[9]
+    double mean[10]           # of each signal, its variance, and the covariance with the move (size of the move: from the ninth on)
+    double variance[10]
+    double covariance[10]
     double size_mean          # of the size of the move
     double size_variance
-    double noise[9]           # long-run variance of the products, by Bartlett weights
-    double cross[81]          # covariances of the signals with each other
-    double ic[9]              # correlation with the move, and its interval
-    double low[9]
-    double high[9]
-    double weight[9]          # spans for a signal of 1
-    int64_t reason[9]         # why it has that weight
+    double noise[10]          # long-run variance of the products, by Bartlett weights
+    double cross[100]         # covariances of the signals with each other
+    double ic[10]             # correlation with the move, and its interval
+    double low[10]
+    double high[10]
+    double weight[10]         # spans for a signal of 1
+    int64_t reason[10]        # why it has that weight
     double adverse_weight[4]  # market orders: sells (they hit bids), buys; own fills: bids, asks
     double adverse_rows[4]   # samples with any of them
     double adverse_sum[4]
@@ -298,9 +302,10 @@ cdef struct Forecast:
     double change_value[16]   # of the measure that decided
     double mids[64]
     double spans_usd[64]
-    double seen[576]          # PENDING_MAX rows of FEATURES
+    double expected[64]       # alpha in spans, of each sample
+    double seen[640]          # PENDING_MAX rows of FEATURES
     double took[256]          # PENDING_MAX rows of the four counts
-    double product[576]       # the last products of a signal's and the move's deviation, by row
+    double product[640]       # the last products of a signal's and the move's deviation, by row
 
 ctypedef int32_t (*resolve_fn)(Settings*, double, Model*) noexcept nogil
 ctypedef int32_t (*hold_fn)(Model*, double) noexcept nogil

@@ -101,7 +101,7 @@ MARKET = np.dtype([
     ("toxic_ask_usd", "f8"),
     ("widen", "f8"),
     ("size_factor", "f8"),
-    ("signals", "f8", (8,)),
+    ("signals", "f8", (9,)),
 ], align=True)
 
 TARGET = np.dtype([
@@ -180,6 +180,10 @@ FLOW = np.dtype([
     ("ask_lots", "i8"),
     ("ofi_lots", "f8"),
     ("ofi_total_lots", "f8"),
+    ("order_decay_s", "f8"),
+    ("side", "i8"),
+    ("buy_orders", "f8"),
+    ("sell_orders", "f8"),
 ], align=True)
 
 CANDLES = np.dtype([
@@ -226,7 +230,7 @@ FORECAST = np.dtype([
     ("cap_bps", "f8"),
     ("toxic_weight", "f8"),
     ("toxic_cap_bps", "f8"),
-    ("given_bps", "f8", (9,)),
+    ("given_bps", "f8", (10,)),
     ("adjust_most", "f8"),
     ("widen_at", "f8"),
     ("pull_at", "f8"),
@@ -247,18 +251,18 @@ FORECAST = np.dtype([
     ("weight_squares", "f8"),
     ("move_mean", "f8"),
     ("move_variance", "f8"),
-    ("mean", "f8", (9,)),
-    ("variance", "f8", (9,)),
-    ("covariance", "f8", (9,)),
+    ("mean", "f8", (10,)),
+    ("variance", "f8", (10,)),
+    ("covariance", "f8", (10,)),
     ("size_mean", "f8"),
     ("size_variance", "f8"),
-    ("noise", "f8", (9,)),
-    ("cross", "f8", (81,)),
-    ("ic", "f8", (9,)),
-    ("low", "f8", (9,)),
-    ("high", "f8", (9,)),
-    ("weight", "f8", (9,)),
-    ("reason", "i8", (9,)),
+    ("noise", "f8", (10,)),
+    ("cross", "f8", (100,)),
+    ("ic", "f8", (10,)),
+    ("low", "f8", (10,)),
+    ("high", "f8", (10,)),
+    ("weight", "f8", (10,)),
+    ("reason", "i8", (10,)),
     ("adverse_weight", "f8", (4,)),
     ("adverse_rows", "f8", (4,)),
     ("adverse_sum", "f8", (4,)),
@@ -287,9 +291,10 @@ FORECAST = np.dtype([
     ("change_value", "f8", (16,)),
     ("mids", "f8", (64,)),
     ("spans_usd", "f8", (64,)),
-    ("seen", "f8", (576,)),
+    ("expected", "f8", (64,)),
+    ("seen", "f8", (640,)),
     ("took", "f8", (256,)),
-    ("product", "f8", (576,)),
+    ("product", "f8", (640,)),
 ], align=True)
 
 

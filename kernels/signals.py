@@ -1,6 +1,6 @@
-"""Predictions from volume candles and flow: eight numbers in [-1, 1] for Market.signals, 0.0 where there is no opinion.
+"""Predictions from volume candles and flow: nine numbers in [-1, 1] for Market.signals, 0.0 where there is no opinion.
 
-Directions (pressure, imbalance, momentum, reversal, exhaustion) change their sign when prices and sides are mirrored;
+Directions (pressure, imbalances, momentum, reversal, exhaustion) change their sign when prices and sides are mirrored;
 the volatility prediction and toxicity do not change. None changes when every price or every size is scaled: prices
 enter relative to the root of the summed squared moves of the closes, sizes as shares. Positive is up.
 
@@ -15,7 +15,7 @@ from kernels import flow as flow_kernels
 from kernels.candles import kept_max, slot
 from kernels.kernel import Record, candles_record, f8, flow_record, i4, i8, int_pair, kernel, market_record
 from kernels.microprice import imbalance
-from kernels.vamp import fast_pressure, has_opinion, pressure, share
+from kernels.vamp import fast_pressure, has_opinion, order_imbalance, pressure, share
 from kernels.vpin import vpin
 
 PRESSURE = 0
@@ -25,7 +25,8 @@ FLOW_IMBALANCE = 3
 MOMENTUM = 4
 REVERSAL = 5
 EXHAUSTION = 6
-VOLATILITY = 7
+ORDER_IMBALANCE = 7
+VOLATILITY = 8
 NAMES = (
     "vamp_pressure",
     "vamp_fast_pressure",
@@ -34,10 +35,11 @@ NAMES = (
     "momentum",
     "reversal",
     "exhaustion",
+    "order_imbalance",
     "volatility",
 )
 """Names of Market.signals, in order."""
-DIRECTIONS = 7  # the first ones have a sign; the last is the volatility prediction
+DIRECTIONS = 8  # the first ones have a sign; the last is the volatility prediction
 
 
 @kernel(int_pair(candles_record, i8))
@@ -154,5 +156,6 @@ def fill(flow: Record, candles: Record, market: Record) -> int:
     market.signals[MOMENTUM] = momentum(candles, now_ns)
     market.signals[REVERSAL] = reversal(candles, now_ns)
     market.signals[EXHAUSTION] = exhaustion(candles, now_ns)
+    market.signals[ORDER_IMBALANCE] = order_imbalance(flow, now_ns)
     market.signals[VOLATILITY] = volatility(candles, now_ns)
     return 0

@@ -47,11 +47,13 @@ def calm(sigma: float, calm_sigma: float) -> float:
 
 @kernel(f8(f8, f8))
 def edge_share(half: float, cost: float) -> float:
-    """Factor in (0, 1] on sizes for a side whose fills cost so much beyond the model: half/(half + cost).
+    """Factor in (0, 1] on sizes for a side whose fills cost so much beyond the model: 1 while that is at most half of
+    the half-spread, then half/(2 cost).
 
-    Both in the same unit; a cost that is not positive takes nothing away.
+    Both in the same unit. The side is wider by the cost already: smaller as well, it would lose what the fills that are
+    worth having bring in.
     """
-    return half / (half + cost) if cost > 0.0 else 1.0
+    return 0.5 * half / cost if cost > 0.5 * half else 1.0
 
 
 @kernel(f8(f8, f8, i8, f8))

@@ -1,8 +1,12 @@
-"""Both meanings of VAMP: volume-adjusted market pressure (what aggressors do) and mid price (what the book says).
+"""What aggressors do, and both meanings of VAMP: volume-adjusted market pressure (flow) and mid price (the book).
 
 Pressure is a ratio of decayed sums of traded lots, signed by the aggressor: in [-1, 1], +1 when every recent trade was
 a buyer's. The mid price weighs each side's price with the other side's size, and lies between them. Both are free of
 units: scaling every price or every size changes neither the pressure nor the mid relative to the book.
+
+Order imbalance counts market orders instead of volume. Who knows the price shows in how many orders come from one side
+(Easley, Kiefer, O'Hara and Paperman, J. Finance 51(4), 1996: the numbers of buys and of sells are all that the flow
+says of it; Chordia, Roll and Subrahmanyam, J. Financial Economics 65(1), 2002); heavy-tailed sizes only add noise.
 
 State is the trades' part of one Flow record, owned by the thread that runs the core. Trades are public ones; a fill of
 our own resting order is one of them, with the taker as aggressor, and is counted once, from the public stream.
@@ -67,8 +71,8 @@ def time_factor(decay_s: float, span_ns: int) -> float:
 def trade(flow: Record, aggressor: int, price_ticks: int, lots: int, t_ns: int) -> int:
     """Take in one public trade: aggressor +1 (buyer took) or -1; returns TAKEN, or BAD_TRADE.
 
-    A trade stamped before its predecessor counts at that one's time. The impact sums regress the move since the trade
-    before on this trade's signed size.
+    A trade stamped before its predecessor counts at that one's time. Trades of one side and time are one market order.
+    The impact sums regress the move since the trade before on this trade's signed size.
     """
     if (aggressor not in (1, -1)) or not (1 <= price_ticks <= TICKS_MAX) or not (1 <= lots <= LOTS_MAX):
         flow.refused += 1
@@ -91,6 +95,15 @@ def trade(flow: Record, aggressor: int, price_ticks: int, lots: int, t_ns: int) 
         keep = faded * span_factor(flow.impact_window)
         flow.impact_cross = keep * flow.impact_cross + signed * (price_ticks - flow.trade_ticks)
         flow.impact_square = keep * flow.impact_square + float(lots) * lots
+    ordered = time_factor(flow.order_decay_s, elapsed)
+    flow.buy_orders *= ordered
+    flow.sell_orders *= ordered
+    if elapsed > 0 or aggressor != flow.side:
+        if aggressor > 0:
+            flow.buy_orders += 1.0
+        else:
+            flow.sell_orders += 1.0
+    flow.side = aggressor
     flow.trade_ticks = price_ticks
     flow.trade_ns = t_ns
     flow.trades += 1
@@ -125,6 +138,20 @@ def fast_pressure(flow: Record, now_ns: int) -> float:
     if not has_opinion(flow.trades, flow.min_events, flow.trade_ns, now_ns, flow.stale_ns):
         return 0.0
     return share(flow.fast_signed_lots, flow.fast_total_lots)
+
+
+@kernel(f8(flow_record, i8))
+def order_imbalance(flow: Record, now_ns: int) -> float:
+    """tanh((buys - sells)/sqrt(buys + sells + min_events)) of the decayed counts of market orders, in [-1, 1].
+
+    How far the imbalance is from that of fair coins, as if ``min_events`` orders without a side had come before: few
+    orders say little. 0.0 before the warm-up or when stale.
+    """
+    if not has_opinion(flow.trades, flow.min_events, flow.trade_ns, now_ns, flow.stale_ns):
+        return 0.0
+    left = time_factor(flow.order_decay_s, now_ns - flow.trade_ns)
+    orders = left * (flow.buy_orders + flow.sell_orders) + max(flow.min_events, 1)
+    return math.tanh(left * (flow.buy_orders - flow.sell_orders) / math.sqrt(orders))
 
 
 @kernel(f8(flow_record, i8))

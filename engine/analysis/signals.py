@@ -69,6 +69,7 @@ def states(threshold_lots: int) -> tuple[Any, Any]:
     moving, bars = np.zeros(1, FLOW)[0], np.zeros(1, CANDLES)[0]
     for name, value in {
         "decay_s": 60.0,
+        "order_decay_s": 15.0,
         "window": 50,
         "fast_window": 20,
         "impact_window": 30,

@@ -49,6 +49,7 @@ cdef class Outlook:
         self.own_only = plan.own_only
         self.lookback_ns = plan.lookback_ns
         self.flow.decay_s = plan.decay_s
+        self.flow.order_decay_s = plan.order_decay_s
         self.flow.window = plan.window
         self.flow.fast_window = plan.fast_window
         self.flow.impact_window = plan.impact_window
@@ -102,6 +103,7 @@ cdef class Outlook:
         cdef Flow old = self.flow
         memset(&self.flow, 0, sizeof(Flow))
         self.flow.decay_s = old.decay_s
+        self.flow.order_decay_s = old.order_decay_s
         self.flow.window = old.window
         self.flow.fast_window = old.fast_window
         self.flow.impact_window = old.impact_window

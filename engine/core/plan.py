@@ -23,6 +23,7 @@ DIRECTED = (
     "momentum",
     "reversal",
     "exhaustion",
+    "order_imbalance",
 )
 """Signals with a direction, in the order of ``kernels.signals.NAMES``: weights may be given for them."""
 
@@ -110,6 +111,7 @@ class Signals:
     fast_window: float
     impact_window: float
     decay_s: float
+    order_decay_s: float
     stale_ns: int
     min_events: int
     interval_ns: int

@@ -32,6 +32,10 @@ def test_times_are_converted_to_ns() -> None:
     assert timing.data_stale_ns == 3_000_000_000
 
 
+def test_the_decay_of_order_counts_reaches_the_flow() -> None:
+    assert core_plan(planned(**{"trading_strategy.signals.order_decay": 7.0})).signals.order_decay_s == 7.0
+
+
 def test_what_is_not_given_stays_open() -> None:
     plan = core_plan(Config())
     settings = plan.settings[0]

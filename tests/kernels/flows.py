@@ -13,7 +13,7 @@ MIRROR = 20_000  # prices p become MIRROR - p
 
 def fresh_flow(**values: float) -> np.void:
     state = np.zeros(1, FLOW)[0]
-    defaults = {"decay_s": 60.0, "window": 50.0, "fast_window": 20.0, "impact_window": 30.0}
+    defaults = {"decay_s": 60.0, "order_decay_s": 15.0, "window": 50.0, "fast_window": 20.0, "impact_window": 30.0}
     for name, value in {**defaults, "min_events": 1, "stale_ns": 10**15, **values}.items():
         state[name] = value
     return state

@@ -112,15 +112,19 @@ def test_a_gap_voids_what_was_pending() -> None:
     assert (state["gaps"], state["outcomes"], state["pending"]) == (1, 0, 1)
 
 
-def adverse_state(loss: float, *, n: int = 2000, seed: int = 3) -> np.void:
-    """Market orders of both sides at random; buys are followed by a rise of ``loss`` spans, sells by nothing."""
+def adverse_state(loss: float, *, foreseen: float = 0.0, n: int = 2000, seed: int = 3) -> np.void:
+    """Market orders of both sides at random; buys are followed by a rise of ``loss`` spans, sells by nothing. Of the
+    rise alpha expected the part ``foreseen``.
+    """
     rng = np.random.default_rng(seed)
     state = fresh()
     steps, mid = int(state["steps"]), FAIR
     drift = np.zeros(n + steps)
     for k in range(n):
+        bought = rng.random() < 0.3
+        state["alpha_spans"] = foreseen * (loss if bought else 0.0)
         forecast.sample(state, mid, SIGMA, k * SECOND)
-        if rng.random() < 0.3:
+        if bought:
             adverse.count(state, adverse.BUYS)
             drift[k : k + steps] += loss * SIGMA * math.sqrt(steps) / steps
         if rng.random() < 0.3:
@@ -144,7 +148,19 @@ def test_nothing_widens_without_losses() -> None:
     state, market = adverse_state(0.0), np.zeros(1, MARKET)[0]
     market["fair_usd"] = FAIR
     adverse.widen(state, market)
-    assert max(market["toxic_bid_usd"], market["toxic_ask_usd"]) < 0.1 * state["span_usd"]
+    assert max(market["toxic_bid_usd"], market["toxic_ask_usd"]) == 0.0
+
+
+def test_what_alpha_expected_widens_nothing_as_well() -> None:
+    """It moves both quotes already: the same loss would be paid for twice."""
+    found = {}
+    for foreseen in (0.0, 0.5, 1.0):
+        state, market = adverse_state(0.8, foreseen=foreseen), np.zeros(1, MARKET)[0]
+        market["fair_usd"] = FAIR
+        adverse.widen(state, market)
+        found[foreseen] = market["toxic_ask_usd"] / state["span_usd"]
+    assert found[0.0] > found[0.5] + 0.2
+    assert found[1.0] == 0.0
 
 
 def test_bad_input_is_counted_and_never_a_number_that_is_none() -> None:

@@ -118,6 +118,6 @@ def test_no_opinion_before_the_warm_up_and_when_stale() -> None:
 
 
 def test_every_signal_has_a_name() -> None:
-    assert len(signals.NAMES) == MARKET["signals"].shape[0] == 8
+    assert len(signals.NAMES) == MARKET["signals"].shape[0] == 9
     assert signals.NAMES[signals.MOMENTUM] == "momentum"
     assert signals.NAMES[signals.VOLATILITY] == "volatility"

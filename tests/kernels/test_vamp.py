@@ -46,6 +46,34 @@ def test_no_mid_without_a_book_of_two_sides(book: tuple[int, int, int, int]) -> 
 
 
 @settings(max_examples=60)
+@given(trade_lists, st.floats(0.5, 1e4), st.integers(1, 20), st.integers(1, 9))
+def test_order_imbalance_against_the_slow_twin_its_mirror_and_any_scale(
+    trades: list[reference.Trade], decay: float, least: int, scale: int
+) -> None:
+    state = play_flow(trades, order_decay_s=decay, min_events=least)
+    now = trades[-1][3]
+    found = vamp.order_imbalance(state, now)
+    assert -1.0 <= found <= 1.0
+    warm = len(trades) >= least
+    assert found == pytest.approx(reference.order_imbalance(trades, decay, least) if warm else 0.0, abs=1e-9)
+    other = play_flow(mirrored(trades), order_decay_s=decay, min_events=least)
+    assert vamp.order_imbalance(other, now) == -found
+    larger = [(side, ticks * scale, lots * scale, t) for side, ticks, lots, t in trades]
+    assert vamp.order_imbalance(play_flow(larger, order_decay_s=decay, min_events=least), now) == found
+    assert abs(vamp.order_imbalance(state, now + 10 * SECOND)) <= abs(found)
+
+
+def test_a_market_order_counts_once_however_many_it_hits_and_silence_ends_the_opinion() -> None:
+    one = [(1, 100, 5, 0), (1, 101, 9, 0), (1, 102, 70, 0)]
+    state = play_flow([*one, (-1, 100, 1, SECOND), (1, 100, 1, SECOND), (1, 100, 1, SECOND)], order_decay_s=1e12)
+    assert (state["buy_orders"], state["sell_orders"]) == pytest.approx((2.0, 1.0))
+    state = play_flow(one, order_decay_s=5.0, stale_ns=60 * SECOND)
+    assert vamp.order_imbalance(state, 0) == pytest.approx(math.tanh(1 / math.sqrt(2)))
+    assert vamp.order_imbalance(state, 61 * SECOND) == 0.0
+    assert vamp.order_imbalance(play_flow(one, min_events=4), 0) == 0.0
+
+
+@settings(max_examples=60)
 @given(trade_lists, st.floats(0.5, 1e4), st.floats(1.5, 200.0))
 def test_pressure_against_the_slow_twin_and_its_mirror(
     trades: list[reference.Trade], decay: float, window: float

@@ -24,6 +24,15 @@ def pressure(trades: list[Trade], decay_s: float, span: float) -> float:
     return share_of([float(t[0] * t[2]) for t in trades], [t[3] for t in trades], decay_s, span)
 
 
+def order_imbalance(trades: list[Trade], decay_s: float, least: int) -> float:
+    """Runs of trades of one side and one time are market orders; each counts once, however large."""
+    orders = [
+        (t[0], t[3]) for i, t in enumerate(trades) if i == 0 or (t[0], t[3]) != (trades[i - 1][0], trades[i - 1][3])
+    ]
+    faded = [(side, math.exp(-(trades[-1][3] - at) * 1e-9 / decay_s)) for side, at in orders]
+    return math.tanh(sum(s * w for s, w in faded) / math.sqrt(sum(w for _, w in faded) + least))
+
+
 def pushes(tops: list[Top]) -> list[tuple[float, int]]:
     """(net lots that pushed the price up, time) of every change, by the four cases of each side."""
     found = []
