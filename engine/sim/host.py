@@ -261,7 +261,7 @@ class Host:
             if recorder is not None:
                 recorder.giving(self._sent + len(self.sink.sent))
             if self.options.fragmented:
-                self._fragments(link, data, decides and left == 0, first=data is arriving[0])
+                self._fragments(link, data, decides and left == 0, first=left == len(arriving) - 1)
             else:
                 link.rules.on_frame(1, True, 0, data, now_ns, decides and left == 0)
         if not decides:
