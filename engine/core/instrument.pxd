@@ -89,6 +89,7 @@ cdef class Instrument:
     cdef int64_t answered_ns               # when
     cdef uint64_t settling                 # id of the one whose reports must have arrived at ``settles_ns``
     cdef int64_t settles_ns                # 0: settled
+    cdef bint settles_heard                # something was received since it was due
     cdef int64_t clear_after_ns            # a clear was refused: not again before
     cdef bint cleared                      # the last message sent removed everything
     cdef int64_t last_change_ns

@@ -15,6 +15,7 @@ cdef class MassQuoter(Quoter):
     cdef void answered_c(self, uint64_t request, bint accepted, bint whole, int64_t now_ns) noexcept
     cdef void doubt_c(self, Instrument instrument, uint64_t request) noexcept nogil
     cdef void await_c(self, Instrument instrument) noexcept nogil
+    cdef bint heard_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
     cdef void settle_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
     cdef bint _kept_c(self, int32_t instrument, int32_t side, Slot* asked) noexcept nogil
     cdef void clear_c(self, int64_t now_ns) noexcept

@@ -20,6 +20,7 @@ from feed.stamps cimport STAGE_ENCODE, STAGE_RISK, lap_c
 cdef enum:
     INSTRUMENTS_A_MESSAGE = 100      # protocol section 7.1
     RETRY_NS = 250000000             # pause after a message that failed in part
+    CAUGHT_UP_NS = 250000000         # within it a connection that had stalled has delivered what it held back
 
 
 cdef class MassQuoter(Quoter):
@@ -40,10 +41,12 @@ cdef class MassQuoter(Quoter):
         self.revisit_ns = INT64_MAX
         for i in range(len(self.instruments)):
             instrument = <Instrument>self.instruments[i]
-            while instrument.settles_ns and now_ns >= instrument.settles_ns:
+            while instrument.settles_ns and now_ns >= instrument.settles_ns and self.heard_c(instrument, now_ns):
                 self.settle_c(instrument, now_ns)
             if instrument.settles_ns:
-                self.revisit_c(instrument.settles_ns)
+                # Overdue: nothing was received, and the next message asks again.
+                self.revisit_c(max(instrument.settles_ns, now_ns + RETRY_NS) if now_ns >= instrument.settles_ns
+                               else instrument.settles_ns)
             if not instrument.dirty:
                 continue
             instrument.pull = self.evaluate_c(instrument, now_ns)
@@ -345,8 +348,22 @@ cdef class MassQuoter(Quoter):
     cdef void await_c(self, Instrument instrument) noexcept nogil:
         """The reports of the last answered message are on their way; later answers wait for their turn, or none ever came."""
         instrument.settling = instrument.answered
+        instrument.settles_heard = False
         instrument.settles_ns = instrument.answered_ns + self.settle_ns
         self.revisit_c(instrument.settles_ns)
+
+    cdef bint heard_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
+        """Whether reports that are due cannot be held back by a silent connection.
+
+        It has to deliver something after they were due, and then have had the time to deliver all that it held back. An instrument
+        that is not listed any more has no data, and its orders end with it.
+        """
+        if instrument.settles_heard or instrument.delisted:
+            return True
+        if max(instrument.ticker_ns, instrument.book_ns) >= instrument.settles_ns:
+            instrument.settles_heard = True
+            instrument.settles_ns = now_ns + CAUGHT_UP_NS
+        return False
 
     cdef void settle_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
         """The reports of an answered message must have arrived: what is still open is explained, or doubtful."""

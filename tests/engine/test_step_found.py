@@ -207,7 +207,7 @@ def test_fills_that_an_answer_counts_before_their_report_count_as_open(mode: str
 def test_an_order_that_is_reported_after_it_was_given_up_is_counted_and_goes() -> None:
     w = world(12, mode="mass_quote")
     run(w, 5)
-    late_reports(w, SECOND_NS * 5 // 2)
+    late_reports(w, SECOND_NS * 7 // 2)
     run(w, 8)
     w.reads = lambda messages: [messages]
     status = run(w, 15)
