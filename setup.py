@@ -46,6 +46,7 @@ MODULES = [
     "engine.core.instrument",
     "engine.core.monitors",
     "engine.core.restraint",
+    "engine.core.alarm",
     "engine.core.quoter",
     "engine.core.mass_quoter",
     "engine.core.order_quoter",

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from engine.config_pull import Pull
 from engine.config_section import LEVELS_MAX, Finite, Multipliers, Name, Names, Section, key
 from engine.config_signals import Signals, Vamp, VolumeCandle
 
@@ -170,6 +171,7 @@ class TradingStrategy(Section):
     execution: Execution = Execution()
     protection: Protection = Protection()
     quote_timing: QuoteTiming = QuoteTiming()
+    pull: Pull = Pull()
     volume_candle: VolumeCandle = VolumeCandle()
     vamp: Vamp = Vamp()
     signals: Signals = Signals()
@@ -342,6 +344,7 @@ CHANGEABLE: tuple[str, ...] = (
     "trading_strategy.execution.size_decimals",
     "trading_strategy.protection",
     "trading_strategy.quote_timing",
+    "trading_strategy.pull",
     "volatility",
     "risk",
     "trading_fees",

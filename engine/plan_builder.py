@@ -9,7 +9,7 @@ import numpy as np
 from engine.config_fees import instruments_of
 from engine.config_schema import Avellaneda, Config, TradingStrategy
 from engine.config_section import LEVELS_MAX
-from engine.core.plan import DIRECTED, CorePlan, Limits, Record, Signals, Timing
+from engine.core.plan import DIRECTED, CorePlan, Limits, Pulls, Record, Signals, Timing
 from kernels.records import SETTINGS, VOLATILITY
 
 SECONDS_PER_YEAR = 365 * 86_400
@@ -80,6 +80,15 @@ def core_plan(config: Config) -> CorePlan:
             cancel_on_disconnect_s=config.connection.cancel_on_disconnect,
         ),
         signals=signals_of(config),
+        pulls=Pulls(
+            move_bps=strategy.pull.move_bps,
+            move_sigmas=strategy.pull.move_sigmas,
+            window_ns=_ns(strategy.pull.move_window),
+            hold_ns=_ns(strategy.pull.hold),
+            calm=strategy.pull.calm,
+            wide_bps=strategy.pull.max_book_spread_bps,
+            thin_usd=strategy.pull.min_book_usd,
+        ),
         requote_ticks=strategy.execution.requote_ticks,
         requote_bps=strategy.execution.requote_bps,
         coarse_price_e8=_step_e8(strategy.execution.price_decimals),

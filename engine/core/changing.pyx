@@ -37,6 +37,7 @@ cdef class Changing(Account):
         self.reports.take_fees(plan.maker_fee_rate, plan.taker_fee_rate)
         for instrument in self.instruments:
             instrument.take_settings(plan.settings, plan.volatility, plan.signals)
+            instrument.alarm.take_plan(plan.pulls, plan.limits.collar_bps * 1e-4)
             instrument.shrunk = True
         if self._prices:
             self._protect(self._limit_lots(), now_ns)

@@ -73,6 +73,8 @@ cdef class Conduct(Relisting):
             Instrument(i, name.encode("ascii"), plan.settings, plan.volatility, Outlook(plan.signals, addresses))
             for i, name in enumerate(plan.instruments)
         ]
+        for instrument in self.instruments:
+            instrument.alarm.take_plan(plan.pulls, plan.limits.collar_bps * 1e-4)
         self.encoder = Encoder()
         self.outbox = Outbox(Sink(), **knobs.told())
         self.table = OrderTable(len(self.instruments))

@@ -3,6 +3,7 @@
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+from engine.core.alarm cimport Alarm
 from engine.core.orders cimport OrderTable
 from engine.core.outlook cimport Outlook
 from feed.events cimport BookUpdate, LevelChange, Ticker
@@ -27,7 +28,11 @@ cdef enum Pull:                  # why an instrument is not quoted; 0: it is
     PULL_GRID = 14               # its ticks or lots have changed: orders on the old grid must go first
     PULL_REGIME = 15             # too much stress: the regime is pulled
     PULL_UNWATCHED = 16          # no supervisor watches
-    PULL_CODES = 17
+    PULL_MOVE = 17               # the price runs: the alarm says how far
+    PULL_WIDE = 18               # the others' spread is too wide
+    PULL_APART = 19              # the book is too far from mark or index
+    PULL_THIN = 20               # a side holds too little of others
+    PULL_CODES = 21
 
 cdef enum Breach:                # why an instrument only reduces; 0: it does not
     BREACH_NONE = 0
@@ -63,6 +68,11 @@ cdef class Instrument:
     cdef Target target
     cdef Volatility volatility
     cdef readonly Outlook outlook
+    cdef readonly Alarm alarm
+    cdef int64_t odd_ns                    # since when the ticker's best prices are others than those of a silent book; 0: they agree
+    cdef int64_t odd_book_ns               # of that book
+    cdef int64_t odd_bid_e8                # the ticker's prices for which a book was asked for: not again for the same
+    cdef int64_t odd_ask_e8
     cdef Position position
     cdef int64_t reported_lots             # position of record, as the venue last told it
     cdef int64_t mismatch_since_ns         # 0: position of record and fills agree
@@ -100,7 +110,7 @@ cdef class Instrument:
     cdef readonly int64_t quotes
     cdef int64_t own_ticks_[64]
     cdef int64_t own_lots_[64]
-    cdef int64_t pulls_[17]
+    cdef int64_t pulls_[21]
     cdef int64_t max_abs_lots
     cdef int32_t held_side                 # sign of the position when last looked at
     cdef int64_t held_since_ns             # when it became that
@@ -114,6 +124,8 @@ cdef class Instrument:
     cdef void apply_ticker_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
     cdef void observe_c(self, volatility_fn volatility, int64_t now_ns) noexcept nogil
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil
+    cdef bint frozen_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
+    cdef bint thin_c(self, OrderTable table, int32_t side) noexcept nogil
     cdef int32_t _level_c(self, bint bid, LevelChange* change) noexcept nogil
     cdef double pnl_usd_c(self) noexcept nogil
     cdef double realised_usd_c(self) noexcept nogil

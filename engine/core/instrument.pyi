@@ -1,5 +1,6 @@
 from typing import Any
 
+from engine.core.alarm import Alarm
 from engine.core.plan import Record
 from kernels.book import Book
 
@@ -8,6 +9,7 @@ BREACHES: dict[int, str]
 class Instrument:
     index: int
     name: bytes
+    alarm: Alarm
     product: str
     tick_e8: int
     lot_e8: int

@@ -6,10 +6,11 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
+from engine.core.alarm cimport Alarm
 from engine.core.orders cimport OrderTable
 from engine.core.outlook cimport Outlook
 from feed.events cimport (
-    TICKER_FUNDING_MARK, BookUpdate, LevelChange, Ticker,
+    TICKER_BEST_ASK, TICKER_BEST_BID, TICKER_FUNDING_MARK, BookUpdate, LevelChange, Ticker,
 )
 from kernels.book cimport BOOK_OK, Book
 from kernels.records cimport Market, Position, Settings, Volatility, volatility_fn
@@ -23,12 +24,15 @@ PULLS = {
     PULL_MODE: "mode", PULL_UNPROTECTED: "protection not armed", PULL_UNKNOWN_ORDERS: "orders of unknown fate", PULL_COOLDOWN: "cool-down",
     PULL_LIMIT: "limit", PULL_NOT_LISTED: "not listed any more", PULL_GRID: "its grid changes", PULL_REGIME: "regime",
     PULL_UNWATCHED: "no supervisor",
+    PULL_MOVE: "the price moves", PULL_WIDE: "the others' spread is too wide", PULL_APART: "the book is too far from mark or index",
+    PULL_THIN: "too little of others in the book",
 }
 BREACHES = {BREACH_STOP_LOSS: "stop loss", BREACH_TAKE_PROFIT: "take profit", BREACH_LOSSES: "losses", BREACH_POSITION: "position limit"}
 
 cdef enum:
     SETTLEMENT_S = 28800         # daily settlement 08:00 UTC: funding_mark starts again from zero (protocol section 11)
     DAY_S = 86400
+    FROZEN_NS = 1000000000       # tickers come once a second or more often
 
 
 cdef class Instrument:
@@ -36,6 +40,7 @@ cdef class Instrument:
 
     def __cinit__(self, int32_t index, bytes name, settings, volatility, Outlook outlook not None):
         self.outlook = outlook
+        self.alarm = Alarm()
         self.index = index
         self.name = name
         self.product = ""
@@ -153,6 +158,9 @@ cdef class Instrument:
         """Forget the book and the references: a new connection begins with none."""
         self.book.clear_c()
         self.outlook.forget_top_c()
+        self.alarm.forget_c()
+        self.odd_ns = 0
+        self.odd_bid_e8 = 0
         self.book_synced = False
         self.wants_resync = False
         self.book_time_s = 0.0
@@ -226,9 +234,47 @@ cdef class Instrument:
                     (ticker.funding_mark - self.funding_mark) * self.position.lots * self.settings.lot_contracts)
             self.funding_mark = ticker.funding_mark
             self.funding_day = day
+        if self.book_synced and self.frozen_c(ticker, now_ns):
+            self.book_synced = False
+            self.wants_resync = True
         self.ticker_ns = now_ns
         self.ticks += 1
         self.dirty = True
+
+    cdef bint frozen_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil:
+        """Whether the book has been silent while the ticker tells other best prices, for so long that one of them is wrong.
+
+        Channels of one venue may overtake each other, but not for ``FROZEN_NS``. A new book that is as odd as the last settles that
+        the two channels differ, and is believed.
+        """
+        cdef int64_t bid = 0, ask = 0, lots = 0
+        if not (ticker.has & TICKER_BEST_BID and ticker.has & TICKER_BEST_ASK):
+            return False
+        self.book.best_c(True, &bid, &lots)
+        self.book.best_c(False, &ask, &lots)
+        if bid * self.tick_e8 == ticker.best_bid_e8 and ask * self.tick_e8 == ticker.best_ask_e8:
+            self.odd_ns = 0
+            return False
+        if self.odd_ns == 0 or self.odd_book_ns != self.book_ns:
+            self.odd_ns = now_ns
+            self.odd_book_ns = self.book_ns
+            return False
+        if now_ns - self.odd_ns < FROZEN_NS or (ticker.best_bid_e8 == self.odd_bid_e8 and ticker.best_ask_e8 == self.odd_ask_e8):
+            return False
+        self.odd_bid_e8 = ticker.best_bid_e8
+        self.odd_ask_e8 = ticker.best_ask_e8
+        self.odd_ns = 0
+        return True
+
+    cdef bint thin_c(self, OrderTable table, int32_t side) noexcept nogil:
+        """Whether others show less than the least on a side; own orders count only as far as the book shows them."""
+        cdef int64_t others = self.book.total_bid_lots if side > 0 else self.book.total_ask_lots
+        cdef int32_t i, slot
+        for i in range(table.count_c(self.index, side)):
+            slot = table.at_c(self.index, side, i)
+            others -= min(table.slot_[slot].lots - table.slot_[slot].filled_lots,
+                          self.book.lots_at_c(side > 0, table.slot_[slot].price_ticks))
+        return others < self.alarm.thin_lots
 
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil:
         """Fill ``market`` with the book of others; PULL_NONE, or why there is nothing to quote on."""
@@ -313,6 +359,8 @@ cdef class Instrument:
             return BREACHES[self.breach]
         if self.restraint is not None and (self.pull == PULL_NONE or self.pull == PULL_LIMIT):
             return f"only reduces: {self.restraint}"
+        if self.pull == PULL_MOVE:
+            return self.alarm.told()
         if self.pull == PULL_MODEL and self.refusal:
             return f"{PULLS[self.pull]}: {self.refusal}"
         return PULLS[self.pull]

@@ -89,6 +89,24 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulls:
+    """What a market must not be to be quoted in; on a breach nothing is quoted.
+
+    A move of the others' mid within ``window_ns`` by ``move_bps`` of the price or by ``move_sigmas`` times what its
+    volatility lets expect, whichever is less, until it has been below ``calm`` times that for ``hold_ns``. A spread of
+    the others above ``wide_bps``. Less than ``thin_usd`` of others on a side of the book.
+    """
+
+    move_bps: float
+    move_sigmas: float
+    window_ns: int
+    hold_ns: int
+    calm: float
+    wide_bps: float
+    thin_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Signals:
     """What the signals are made of, how they are learnt, and how far they may act.
 
@@ -155,6 +173,7 @@ class CorePlan:
     limits: Limits
     timing: Timing
     signals: Signals
+    pulls: Pulls
     requote_ticks: int
     requote_bps: float
     coarse_price_e8: int
@@ -173,6 +192,7 @@ CHANGEABLE = frozenset(
         "limits",
         "timing",
         "signals",
+        "pulls",
         "requote_ticks",
         "requote_bps",
         "coarse_price_e8",

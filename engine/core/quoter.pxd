@@ -65,6 +65,7 @@ cdef class Quoter:
     cdef void owed_c(self, Instrument instrument, int64_t now_ns) noexcept
     cdef int32_t want_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
     cdef int32_t change_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
+    cdef int32_t alerted_c(self, Instrument instrument, int32_t alert) noexcept nogil
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
     cdef void to_touch_c(self, Instrument instrument) noexcept nogil
     cdef int64_t cut_c(self, Instrument instrument) noexcept nogil

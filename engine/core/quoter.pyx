@@ -3,11 +3,12 @@
 from libc.math cimport fabs
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
+from engine.core.alarm cimport ALERT_MOVE, ALERT_NONE, ALERT_WIDE
 from engine.core.coarse cimport coarsen_c, units_c
 from engine.core.instrument cimport (
-    BREACH_NONE, PULL_COOLDOWN, PULL_CROSSED, PULL_GRID, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_NO_REFERENCE, PULL_NONE,
-    PULL_NOT_LISTED, PULL_NOT_READY, PULL_ONE_SIDED, PULL_REGIME, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED,
-    PULL_UNWATCHED, Instrument,
+    BREACH_NONE, PULL_APART, PULL_COOLDOWN, PULL_CROSSED, PULL_GRID, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_MOVE, PULL_NO_REFERENCE,
+    PULL_NONE, PULL_NOT_LISTED, PULL_NOT_READY, PULL_ONE_SIDED, PULL_REGIME, PULL_THIN, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED,
+    PULL_UNWATCHED, PULL_WIDE, Instrument,
 )
 from engine.core.monitors cimport Monitors
 from engine.core.outlook cimport REGIME_PULLED
@@ -89,6 +90,7 @@ cdef class Quoter:
         cdef int32_t why = instrument.look_c(self.table, now_ns, self.data_stale_ns)
         cdef double fair = instrument.market.fair_usd
         cdef double sigma
+        cdef int32_t alert = ALERT_NONE
         cdef int64_t room, resting
         if why == PULL_NONE or why == PULL_ONE_SIDED or why == PULL_CROSSED:
             # A sample costs as much as a decision, and every few dozen ten times that: it waits until the requests are on
@@ -96,6 +98,8 @@ cdef class Quoter:
             instrument.unobserved = True
             if why == PULL_NONE and not instrument.market.sigma_usd > 0.0:
                 instrument.observe_c(self.volatility, now_ns)
+        if why == PULL_NONE:
+            alert = instrument.alarm.judge_c(&instrument.market, instrument.settings.tick_usd, instrument.settings.lot_contracts, now_ns)
         if not self.live:
             return PULL_NOT_READY
         if self.gate.mode == MODE_HALTED:
@@ -127,6 +131,9 @@ cdef class Quoter:
             self.monitors.watch_c(instrument, now_ns)
         if (instrument.breach != BREACH_NONE or self.gate.mode == MODE_REDUCING) and self.cornered_c(instrument, now_ns):
             return PULL_LIMIT
+        # To be rid of a position that must be reduced is worth more than a better market.
+        if alert != ALERT_NONE and instrument.breach == BREACH_NONE:
+            return self.alerted_c(instrument, alert)
         lap_c(self.stamps, STAGE_SIGNALS)
         sigma = instrument.market.sigma_usd
         if not (fabs(fair - instrument.model.resolved_at_usd) <= RESOLVE_AGAIN * instrument.model.resolved_at_usd):
@@ -141,9 +148,15 @@ cdef class Quoter:
         room = self.gate.room_c(instrument.index, 1, instrument.position.lots)
         resting = self.table.exposure_c(instrument.index, 1)
         instrument.market.buy_capacity_lots = self._capacity_c(instrument, room, resting)
+        if (instrument.book.total_bid_lots - resting < instrument.alarm.thin_lots and instrument.breach == BREACH_NONE
+                and instrument.thin_c(self.table, 1)):
+            return PULL_THIN
         room = self.gate.room_c(instrument.index, -1, instrument.position.lots)
         resting = self.table.exposure_c(instrument.index, -1)
         instrument.market.sell_capacity_lots = self._capacity_c(instrument, room, resting)
+        if (instrument.book.total_ask_lots - resting < instrument.alarm.thin_lots and instrument.breach == BREACH_NONE
+                and instrument.thin_c(self.table, -1)):
+            return PULL_THIN
         if instrument.outlook.forecast.enabled:
             if instrument.outlook.forecast.regime == REGIME_PULLED and instrument.breach == BREACH_NONE:
                 return PULL_REGIME
@@ -156,6 +169,13 @@ cdef class Quoter:
             self.to_touch_c(instrument)
         lap_c(self.stamps, STAGE_MODEL)
         return PULL_NONE
+
+    cdef int32_t alerted_c(self, Instrument instrument, int32_t alert) noexcept nogil:
+        """The pull that an alert of the market's is."""
+        if alert == ALERT_MOVE:
+            self.revisit_c(instrument.alarm.until_ns)
+            return PULL_MOVE
+        return PULL_WIDE if alert == ALERT_WIDE else PULL_APART
 
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
         """Whether what only reduces has nothing to quote: it has no position to reduce, or more rests than may trade."""

@@ -88,7 +88,10 @@ cdef class Core(Conduct):
                 self._resync(now_ns)
         elif kind == KIND_TICKER:
             told_c(self.stamps, self.decoder.ticker.mark_timestamp_s)
-            (<Instrument>self.instruments[self.decoder.ticker.instrument]).apply_ticker_c(&self.decoder.ticker, now_ns)
+            instrument = <Instrument>self.instruments[self.decoder.ticker.instrument]
+            instrument.apply_ticker_c(&self.decoder.ticker, now_ns)
+            if instrument.wants_resync:
+                self._resync(now_ns)
         elif kind == KIND_ORDERS:
             if self.decoder.orders.snapshot:
                 self.session.on_snapshot("session.orders", now_ns)

@@ -220,6 +220,8 @@ class SwarmOptions:
                 fills_window_ns=SECOND_NS,
                 **self.windows,
             ),
+            # Half of a lot of the smaller instrument: a side that was taken down to one is not thin.
+            pulls=replace(base.pulls, thin_usd=15.0, hold_ns=self.cooldown_ns),
             timing=Timing(
                 data_stale_ns=self.data_stale_ns,
                 reply_ns=self.reply_ns,
