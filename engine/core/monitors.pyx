@@ -72,6 +72,7 @@ cdef class Monitors:
             watch.recovered_ns = now_ns
         if now_ns - watch.recovered_ns >= self.cooldown_ns:
             instrument.breach = BREACH_NONE
+            watch.recovered_ns = 0
             self.gate.reducing_c(instrument.index, False)
 
     cdef bint recovered_c(self, Instrument instrument) noexcept nogil:
