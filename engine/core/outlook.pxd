@@ -12,6 +12,9 @@ cdef enum Regime:                      # kernels.regime
     REGIME_ASKS_ONLY = 3
     REGIME_PULLED = 4
 
+cdef enum:
+    DIRECTIONS = 8                    # kernels.signals: the first of the signals, which have a direction
+
 cdef class Outlook:
     cdef Flow flow
     cdef Candles candles
@@ -39,6 +42,15 @@ cdef class Outlook:
                      int64_t now_ns) noexcept nogil
     cdef void own_fill_c(self, int32_t side, bint maker, int64_t ticks, int64_t lots, Market* market, int64_t now_ns) noexcept nogil
     cdef int64_t due_ns_c(self) noexcept nogil
+    cdef inline bint leans_c(self) noexcept nogil:
+        """Whether any signal with a direction moves the quotes: without one, a trade alone is no reason to decide again."""
+        cdef int32_t i
+        if self.forecast.enabled:
+            for i in range(DIRECTIONS):
+                if self.forecast.weight[i] != 0.0:
+                    return True
+        return False
+
     cdef inline bint regime_changed_c(self) noexcept nogil:
         """Whether the last sample changed the regime."""
         return self.forecast.changes > 0 and self.forecast.regime_ns == self.forecast.last_ns

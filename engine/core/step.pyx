@@ -113,13 +113,13 @@ cdef class Core(Conduct):
         return 0
 
     cdef void _trades_c(self, int64_t now_ns) noexcept:
-        """Public trades of an instrument: news for its signals, and so for its quotes where signals move them."""
+        """Public trades of an instrument: news for its signals, and so for its quotes where signals move them now."""
         cdef Instrument instrument
         if self.decoder.trades.instrument < 0:
             return
         instrument = <Instrument>self.instruments[self.decoder.trades.instrument]
         if (instrument.outlook.take_trades_c(&self.decoder.trades, &instrument.market, instrument.tick_e8, instrument.lot_e8, now_ns)
-                and instrument.outlook.forecast.enabled):
+                and instrument.outlook.leans_c()):
             instrument.dirty = True
 
     cdef int _reply_c(self, const char* message, Py_ssize_t size, int64_t now_ns) except -1:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.cli.main import cli
+from kernels.signals import NAMES
 from tests.shared import DATA, needs_data
 
 DAY = DATA / "gemini_ethusd_2021-07-01"
@@ -36,7 +37,7 @@ def test_json_of_several_recordings_is_strict_and_tells_which_does_not_suffice()
     low, high = (day["sides"][0]["fit"][name] for name in ("kappa_low", "kappa_high"))
     assert 0.0 < low < day["sides"][0]["fit"]["kappa"] < high
     assert day["gamma"]["gamma"] > 0.0 and busy["gamma"]["gamma"] is None
-    assert len(day["signals"]) == 27
+    assert {row["signal"] for row in day["signals"]} == {*NAMES, "toxicity"}
     assert all(row["counts"] == (row["low"] is not None and row["low"] * row["high"] > 0) for row in day["signals"])
 
 

@@ -103,10 +103,19 @@ def test_off_is_off() -> None:
 
 def test_on_moves_the_quotes() -> None:
     p = plan()
-    on = run(world(5, signals=replace(p.signals, enabled=True)), 300)
+    credulous = replace(p.signals, enabled=True, z=0.1, min_samples=3.0)
+    on = run(world(5, signals=credulous), 300)
     off = run(world(5), 300)
     assert on["pnl_usd"] != off["pnl_usd"]
     assert on["mode"] == "ACTIVE"
+
+
+def test_on_without_a_weight_is_as_off() -> None:
+    """What earns nothing changes nothing: a trade by itself is then no reason to decide again."""
+    p = plan()
+    doubting = replace(p.signals, enabled=True, min_samples=1e5)
+    on, off = run(world(5, signals=doubting), 120), run(world(5), 120)
+    assert (on["pnl_usd"], on["messages_sent"]) == (off["pnl_usd"], off["messages_sent"])
 
 
 def test_order_imbalance_earns_a_weight_where_takers_know_the_price_and_none_where_they_do_not() -> None:
