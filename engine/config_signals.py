@@ -34,7 +34,12 @@ class Signals(Section):
     horizon_samples: int = key(30, "samples", "how far ahead the move of the mid is forecast", ge=1, le=63)
     memory: Finite = key(3600.0, "s", "time over which what was learnt fades", ge=10, le=604_800)
     confidence: Finite = key(
-        0.9, "fraction", "of the interval of a signal's correlation that must not hold zero", ge=0.5, le=0.9999
+        # Nine signals are asked every ten seconds: at 0.9 a worthless one is let in several times an hour.
+        0.999,
+        "fraction",
+        "of the interval of a signal's correlation that must not hold zero",
+        ge=0.5,
+        le=0.9999,
     )
     min_samples: Finite = key(
         20.0, "samples", "samples without overlap before a signal or a side's toxicity counts", ge=3, le=100_000

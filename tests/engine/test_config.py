@@ -53,6 +53,7 @@ OTHER: dict[str, tuple[Any, dict[str, Any]]] = {
     "log.level": ("debug", {}),
     "journal.directory": ("runs", {}),
     "risk.foreign_trades": ("reduce", {}),
+    "trading_strategy.signals.confidence": (0.9, {}),
 }
 
 

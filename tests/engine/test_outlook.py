@@ -125,7 +125,7 @@ def test_order_imbalance_earns_a_weight_where_takers_know_the_price_and_none_whe
         found = []
         for seed in range(1, 4):
             row = run(world(seed, informed=share), 1200)["instruments"][NAME]["signals"]["worth"]["order_imbalance"]
-            found.append(1.645 * row["ic"] / (0.5 * (row["high"] - row["low"])))
+            found.append(plan().signals.z * row["ic"] / (0.5 * (row["high"] - row["low"])))
         t[share] = sum(found) / math.sqrt(len(found))
     assert abs(t[0.0]) < 3.0
     assert t[0.4] > 4.0
