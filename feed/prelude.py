@@ -1,8 +1,10 @@
-"""The first steps of a set-up on a connection of its own: login, environment, account, cancel-on-disconnect.
+"""The first steps of a set-up on a connection of its own: login, environment, account, cancel-on-disconnect, and
+``cancel_session``, which removes orders and protection of that new connection alone (protocol sections 4.3 and 7.2).
 
-For a venue that announces that it will close a connection: the next one goes as far as this while the old one quotes,
-and is then handed to the owner of the session (``Session.prepared``). Nothing here places or cancels an order, and
-nothing is subscribed to, so nothing can arrive that the owner would miss. Owner thread: the event loop's.
+For a venue that announces that it will close a connection: the next one goes as far as this while the old one
+quotes, and is then handed to the owner of the session (``Session.prepared``). Nothing here places an order or touches
+one of another connection, and nothing is subscribed to, so nothing can arrive that the owner would miss. Owner thread:
+the event loop's.
 """
 
 import asyncio

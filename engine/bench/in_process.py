@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.bench.figures import Rounds
 from engine.bench.harness import CountingSink, Player, clock_cost_ns
@@ -16,6 +17,8 @@ from feed.waterfall import Waterfall
 from kernels.ring import RingWriter
 
 RING_SLOTS = 1 << 15
+Counts = npt.NDArray[np.int64]
+
 KINDS = ("book", "ticker", "lwt", "reply", "session")
 
 
@@ -72,15 +75,11 @@ def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: No
     with journal_ring() as ring:
         for _ in range(rounds):
             player.waterfall = None
-            core, sink = live_core(session, player, ring)
-            ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))
-            player.measure(core, sink, session.live_at, player.count, ns, sent, busy)
+            _, ns, sent, busy = _played(session, player, ring)
             found.unstamped.add(ns[(sent > 0) & (ns > 0)])
             found.unstamped_busy.add(busy[(sent > 0) & (ns > 0)])
             player.waterfall = waterfall
-            core, sink = live_core(session, player, ring)
-            ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))
-            player.measure(core, sink, session.live_at, player.count, ns, sent, busy)
+            core, ns, sent, busy = _played(session, player, ring)
             found.tick.add(ns[(sent > 0) & (ns > 0)])
             found.busy.add(busy[(sent > 0) & (ns > 0)])
             for kind, figures in found.unanswered.items():
@@ -92,6 +91,14 @@ def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: No
             found.plain.add(time_handler(PlainPython(INSTRUMENT, records), ticks))
             progress()
     return found
+
+
+def _played(session: Session, player: Player, ring: RingWriter) -> tuple[Core, Counts, Counts, Counts]:
+    """One pass through a fresh core: it, and for each input ns to the last request, requests, and ns until done."""
+    core, sink = live_core(session, player, ring)
+    ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))
+    player.measure(core, sink, session.live_at, player.count, ns, sent, busy)
+    return core, ns, sent, busy
 
 
 def blocks(session: Session, messages: int, progress: Callable[[], None] = lambda: None) -> tuple[int, int]:

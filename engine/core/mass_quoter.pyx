@@ -19,7 +19,7 @@ from feed.stamps cimport STAGE_ENCODE, STAGE_RISK, lap_c
 
 cdef enum:
     INSTRUMENTS_A_MESSAGE = 100      # protocol section 7.1
-    RETRY_NS = 250000000             # pause after a message that failed in part
+    RETRY_NS = 250000000             # pause after a message that failed in part, or before what is overdue is asked about again
     CAUGHT_UP_NS = 250000000         # within it a connection that had stalled has delivered what it held back
 
 
@@ -45,8 +45,7 @@ cdef class MassQuoter(Quoter):
                 self.settle_c(instrument, now_ns)
             if instrument.settles_ns:
                 # Overdue: nothing was received, and the next message asks again.
-                self.revisit_c(max(instrument.settles_ns, now_ns + RETRY_NS) if now_ns >= instrument.settles_ns
-                               else instrument.settles_ns)
+                self.revisit_c(now_ns + RETRY_NS if now_ns >= instrument.settles_ns else instrument.settles_ns)
             if not instrument.dirty:
                 continue
             instrument.pull = self.evaluate_c(instrument, now_ns)
