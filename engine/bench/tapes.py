@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, Literal
 
 import orjson
 
 from engine.bench.mover import MovingMarket
 from engine.config_schema import Config
-from engine.core.plan import CorePlan
+from engine.core.plan import CorePlan, Signals
 from engine.core.step import Core
 from engine.plan_builder import core_plan
 from engine.sim.tape import Tape, replay
@@ -53,9 +54,29 @@ class Session:
         return Core(self.plan, addresses())
 
 
+def acting(signals: Signals) -> Signals:
+    """Signals that act within seconds, each by whatever weight it happens to have, and leave the answers to the price:
+    they move a quote by less than a tick and take none off.
+    """
+    return replace(
+        signals,
+        enabled=True,
+        interval_ns=200_000_000,
+        steps=1,
+        update_ns=SECOND_NS,
+        min_samples=2.0,
+        z=0.0,
+        widen_at=inf,
+        pull_at=inf,
+        one_side_at=inf,
+        cap_ticks=0.25,
+    )
+
+
 def moving(ticks: int, mode: Mode = "mass_quote", seed: int = 1) -> Session:
     """A session in which every one of ``ticks`` price moves, each one book message, is answered; one message a read."""
-    plan = replace(core_plan(Config()), instruments=(INSTRUMENT,), mode=mode)
+    plan = core_plan(Config())
+    plan = replace(plan, instruments=(INSTRUMENT,), mode=mode, signals=acting(plan.signals))
     (listed,) = (i for i in default_instruments(START_NS) if i.name == INSTRUMENT)
     market = MovingMarket(listed, START_USD, INTERVAL_NS, seed)
     return _recorded(plan, market, seed, ticks * INTERVAL_NS, gathered)

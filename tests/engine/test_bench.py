@@ -44,6 +44,17 @@ def test_every_move_of_the_price_is_answered_at_once(session: tapes.Session) -> 
     assert answered > 270
 
 
+def test_signals_act_while_it_is_measured(session: tapes.Session) -> None:
+    core, _ = in_process.live_core(session, Player(session.tape))
+    assert not np.any(core.instruments[0].records()["forecast"]["weight"]), "nothing is learnt before the first quotes"
+    player = Player(session.tape)
+    core, _ = in_process.live_core(session, player)
+    player.play(core, session.live_at, player.count)
+    records = core.instruments[0].records()
+    assert np.any(records["forecast"]["weight"])
+    assert 0.0 < abs(records["market"]["alpha_usd"]) < core.instruments[0].records()["settings"]["tick_usd"]
+
+
 def test_the_price_keeps_to_its_range(session: tapes.Session) -> None:
     mids = [
         (n["best_bid_price"] + n["best_ask_price"]) / 2
