@@ -55,6 +55,7 @@ MODULES = [
     "engine.core.account",
     "engine.core.changing",
     "engine.core.relisting",
+    "engine.core.backfill",
     "engine.core.conduct",
     "engine.core.step",
     "engine.sim.gate_trial",

@@ -245,7 +245,7 @@ def _hold(config: Config) -> Iterator[Problem]:
 
 
 def _rest(config: Config) -> Iterator[Problem]:
-    v, timing, connection = config.volatility, config.trading_strategy.quote_timing, config.connection
+    v, timing = config.volatility, config.trading_strategy.quote_timing
     if v.floor > v.ceiling:
         yield _clash(
             config, "volatility.floor", f"above volatility.ceiling = {v.ceiling:g}", "lower it", "volatility.ceiling"
@@ -270,15 +270,6 @@ def _rest(config: Config) -> Iterator[Problem]:
             f"above max_lifetime = {timing.max_lifetime:g} s",
             "lower it",
             "trading_strategy.quote_timing.max_lifetime",
-        )
-    levels = config.trading_strategy.avellaneda.max_levels
-    if connection.rate_limit < 2 * levels:
-        yield _clash(
-            config,
-            "connection.rate_limit",
-            f"one refresh of {levels} levels a side takes {2 * levels} requests",
-            f"at least {2 * levels}",
-            "trading_strategy.avellaneda.max_levels",
         )
     vamp = config.trading_strategy.vamp
     signals = config.trading_strategy.signals

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import isinf
 from typing import Any
 
-from engine.config_schema import ALIASES, NOT_YET_USED, Key, all_keys
+from engine.config_schema import ALIASES, Key, all_keys
 
 HEAD = """# Configuration
 
@@ -37,16 +37,15 @@ def _value(value: Any) -> str:
 
 
 def _row(leaf: Key) -> str:
-    mark = "" if leaf.used else " *(accepted, not used yet)*"
     name = leaf.path.rpartition(".")[2]
-    restart = "" if leaf.changeable or not leaf.used else "R"
+    restart = "" if leaf.changeable else "R"
     cells = (
         f"`{name}`",
         restart,
         leaf.unit,
         f"`{_value(leaf.default)}`",
         leaf.allowed.replace("|", "\\|"),
-        leaf.text + mark,
+        leaf.text,
     )
     return "| " + " | ".join(cells) + " |"
 
@@ -68,8 +67,6 @@ def lines() -> Iterator[str]:
         yield _row(leaf)
     yield from ("", "## Other names", "")
     yield from (f"- `{alias}` is accepted for `{home}`." for alias, home in ALIASES.items())
-    yield from ("", "## Accepted, not used yet", "")
-    yield from (f"- `{name}`" for name in NOT_YET_USED)
 
 
 if __name__ == "__main__":

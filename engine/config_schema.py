@@ -240,7 +240,14 @@ class TradingFees(Section):
 class Connection(Section):
     """The connection, its deadlines and its recovery."""
 
-    rate_limit: int = key(180, "requests/min", "request budget of clients that ask for one", ge=1, le=60_000)
+    rate_limit: int = key(
+        # Its set-up takes 5 and its looks for open orders 120 while it cancels everything.
+        180,
+        "requests/min",
+        "most that the supervisor asks beside its cancels, which nothing limits",
+        ge=150,
+        le=60_000,
+    )
     retry_delay: Finite = key(
         0.5, "s", "first delay before a reconnect; it doubles, with jitter, up to 30 s", gt=0, le=30
     )
@@ -327,12 +334,6 @@ class Config(Section):
     journal: Journal = Journal()
 
 
-NOT_YET_USED: tuple[str, ...] = (
-    "trading_strategy.volume_candle.fetch_interval_seconds",
-    "connection.rate_limit",
-)
-"""Keys that are accepted and validated, and that nothing reads yet; a name stands for its whole table."""
-
 CHANGEABLE: tuple[str, ...] = (
     "trading_strategy.avellaneda",
     "trading_strategy.execution.post_only",
@@ -364,7 +365,7 @@ ALIASES: dict[str, str] = {"volatility_config": "volatility", "trading_strategy.
 class Key:
     """One leaf of the schema: dotted path, unit, default, allowed range as text, help.
 
-    ``used``: anything reads it. ``changeable``: it may change while running.
+    ``changeable``: it may change while running.
     """
 
     path: str
@@ -372,19 +373,13 @@ class Key:
     default: Any
     allowed: str
     text: str
-    used: bool
     optional: bool
     changeable: bool
 
 
-def is_used(path: str) -> bool:
-    """Whether the key at ``path`` changes anything today."""
-    return not _named(path, NOT_YET_USED)
-
-
 def is_changeable(path: str) -> bool:
     """Whether a running quoter takes another value of the key at ``path``."""
-    return is_used(path) and _named(path, CHANGEABLE)
+    return _named(path, CHANGEABLE)
 
 
 def _named(path: str, names: tuple[str, ...]) -> bool:
@@ -435,7 +430,6 @@ def _leaves(model: type[Section], prefix: str) -> Iterator[Key]:
             info.default,
             _allowed(schema["properties"][name]),
             info.description or "",
-            is_used(path),
             info.default is None,
             is_changeable(path),
         )

@@ -10,9 +10,15 @@ class VolumeCandle(Section):
     threshold_usd: Finite = key(60_000.0, "USD", "the same as a notional", gt=0, le=1e9)
     max_candles: int = key(100, "candles", "candles kept", ge=5, le=128)
     max_time_seconds: Finite = key(300.0, "s", "a candle is closed at this age", gt=0, le=86400)
-    use_exchange_data: bool = key(True, "switch", "fill candles from the exchange's trades as well")
-    fetch_interval_seconds: Finite = key(60.0, "s", "interval of the backfill", ge=1, le=86400)
-    lookback_hours: Finite = key(1.0, "h", "history fetched at start", ge=0, le=48)
+    use_exchange_data: bool = key(
+        True, "switch", "candles and flow from the exchange's trades, ours among them; off: our own fills only"
+    )
+    fetch_interval_seconds: Finite = key(
+        60.0, "s", "interval at which the last trades are asked for again, for what was missed", ge=1, le=86400
+    )
+    lookback_hours: Finite = key(
+        1.0, "h", "oldest trade taken from what the venue tells of the past, at start and after a gap", ge=0, le=48
+    )
     prediction_update_interval: Finite = key(
         10.0, "s", "interval at which signals adjust the parameters", gt=0, le=3600
     )

@@ -161,6 +161,7 @@ def signals_of(config: Config) -> Signals:
         enabled=s.enabled,
         own_only=not candle.use_exchange_data,
         lookback_ns=_ns(candle.lookback_hours * 3600.0),
+        fetch_ns=_ns(candle.fetch_interval_seconds) if candle.use_exchange_data else 0,
         candle_contracts=_or(candle.threshold, inf),
         candle_usd=candle.threshold_usd if candle.threshold is None else inf,
         candle_ns=_ns(candle.max_time_seconds),

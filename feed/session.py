@@ -13,9 +13,9 @@ from typing import Any
 
 from feed import session_events as events
 from feed.messages import Notification, Reply, SystemEvent
-from feed.session_answers import Answers
+from feed.session_answers import Answers, refetched
 from feed.session_plan import SNAPSHOT_CHANNELS, SessionPlan
-from feed.session_requests import FIRST_HOT_ID, NEVER_NS, Pending, Requests
+from feed.session_requests import FIRST_HOT_ID, NEVER_NS, Pending, Refetch, Requests
 from feed.session_results import Unexpected, json_number
 from feed.session_table import AFTER_SET_UP, PRELUDE_STEPS, TABLE, State, Trigger
 from feed.venue import RECONNECT_EVENT, Action, ErrorCode, Method, action
@@ -266,6 +266,11 @@ class Session(Answers):
         names = tuple(channels)
         self._side(Method.UNSUBSCRIBE, {"channels": list(names)}, names, now_ns)
 
+    def refetch(self, channels: Iterable[str], now_ns: int) -> None:
+        """The same for channels that can be missed; answered by ``Refetched`` or ``RefetchFailed``."""
+        names = tuple(channels)
+        self._side(Method.UNSUBSCRIBE, {"channels": list(names)}, Refetch(names), now_ns)
+
     def request(self, method: str, params: dict[str, Any], now_ns: int) -> int:
         """Any other query; returns its id, answered by ``Answer``."""
         return self._side(method, params, None, now_ns)
@@ -370,7 +375,7 @@ class Session(Answers):
         side = not pending.is_step
         if reply.error is not None:
             if side:
-                self._side_error(pending, request_id, reply.error.code, reply.error.message)
+                self._side_error(pending, request_id, reply.error.code, reply.error.message, now_ns)
             else:
                 self._step_error(pending, reply.error.code, reply.error.message)
             return True
@@ -397,9 +402,14 @@ class Session(Answers):
             fatal = self._login_failures >= self.plan.login_attempts
         self._fail(f"{pending.method} was refused: {message} (error {code})", fatal=fatal)
 
-    def _side_error(self, pending: Pending, request_id: int, code: int, message: str) -> None:
+    def _side_error(self, pending: Pending, request_id: int, code: int, message: str, now_ns: int) -> None:
         if pending.method == Method.SET_MM_PROTECTION:
             self._events.append(events.ArmingFailed(pending.argument, code, message))
+        elif isinstance(pending.argument, Refetch) and pending.method == Method.UNSUBSCRIBE:
+            # They were not joined: the last attempt got no further.
+            self._join_again(pending.argument, now_ns)
+        elif isinstance(pending.argument, Refetch):
+            self._events.append(events.RefetchFailed(pending.argument.channels, code, message))
         elif pending.argument is None:
             self._events.append(events.Answer(request_id, None, code, message))
         else:
@@ -409,16 +419,23 @@ class Session(Answers):
         if pending.argument is None:
             self._events.append(events.Answer(request_id, result, 0, ""))
         elif pending.method == Method.UNSUBSCRIBE:
-            names = list(pending.argument)
-            self._side(Method.PUBLIC_SUBSCRIBE, {"channels": names}, pending.argument, now_ns)
+            self._join_again(pending.argument, now_ns)
+        elif isinstance(pending.argument, Refetch):
+            self._events.append(refetched(pending.argument, result))
         else:
             self._results[pending.method](pending, result)
             if pending.method == Method.PUBLIC_SUBSCRIBE and self.state is not State.FAILED:
                 self._events.append(events.Resubscribed(pending.argument))
 
+    def _join_again(self, argument: tuple[str, ...] | Refetch, now_ns: int) -> None:
+        names = argument.channels if isinstance(argument, Refetch) else argument
+        self._side(Method.PUBLIC_SUBSCRIBE, {"channels": list(names)}, argument, now_ns)
+
     def _unanswered(self, pending: Pending, request_id: int, message: str) -> None:
         if pending.method == Method.SET_MM_PROTECTION:
             self._events.append(events.ArmingFailed(pending.argument, 0, message))
+        elif isinstance(pending.argument, Refetch):
+            self._events.append(events.RefetchFailed(pending.argument.channels, 0, message))
         elif pending.argument is None:
             self._events.append(events.Answer(request_id, None, -1, message))
         elif self.state is not State.FAILED:

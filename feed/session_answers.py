@@ -5,10 +5,21 @@ from typing import Any
 
 from feed import session_events as events
 from feed.session_plan import SessionPlan
-from feed.session_requests import Pending
+from feed.session_requests import Pending, Refetch
 from feed.session_results import Unexpected, mark_price_usd, member, message_rate, positions_e8, rows
 from feed.trade_history import HistoryStep
 from feed.venue import Method
+
+
+def refetched(asked: Refetch, result: Any) -> events.Event:
+    """What the answer to the last request of ``Session.refetch`` says."""
+    try:
+        refused = [channel for channel in asked.channels if channel not in rows(result, "channels")]
+    except Unexpected as error:
+        return events.RefetchFailed(asked.channels, 0, str(error))
+    if refused:
+        return events.RefetchFailed(asked.channels, 0, f"left out {', '.join(refused)}")
+    return events.Refetched(asked.channels)
 
 
 class Answers:

@@ -87,6 +87,23 @@ class Resubscribed:
 
 
 @dataclass(frozen=True, slots=True)
+class Refetched:
+    """``Session.refetch`` has joined these channels again: each starts with a new snapshot."""
+
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefetchFailed:
+    """``Session.refetch`` came to nothing, and these channels may be silent until it is tried again. ``code`` 0: no
+    answer."""
+
+    channels: tuple[str, ...]
+    code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to ``Session.request``. ``code`` 0: ``result`` holds; -1: no answer came in time, the outcome is
     unknown."""
@@ -146,6 +163,8 @@ Event = (
     | Armed
     | ArmingFailed
     | Resubscribed
+    | Refetched
+    | RefetchFailed
     | Answer
     | Syncing
     | Live

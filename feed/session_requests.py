@@ -24,6 +24,13 @@ class Pending:
         return self.deadline_ns == NEVER_NS
 
 
+@dataclass(frozen=True, slots=True)
+class Refetch:
+    """What leaving and joining channels is about whose loss costs history only: the connection is kept without them."""
+
+    channels: tuple[str, ...]
+
+
 class Requests:
     """Texts to write, and answers to wait for. Times are ns."""
 

@@ -92,7 +92,7 @@ def _values(result: Loaded) -> dict[str, dict[str, Any]]:
         for name in path.split("."):
             value = getattr(value, name)
         source = result.sources.get(path, "default")
-        rows[path] = {"value": value, "unit": leaf.unit, "source": source, "used": leaf.used}
+        rows[path] = {"value": value, "unit": leaf.unit, "source": source}
     return rows
 
 
@@ -146,10 +146,7 @@ def _show(report: dict[str, Any], show_all: bool) -> None:
     for path, row in report["values"].items():
         if show_all or row["source"] != "default":
             value = "not given" if row["value"] is None else shown(row["value"])
-            unused = "" if row["used"] else ", not used yet"
-            click.echo(f"  {path} = {value} [{row['unit']}] ({row['source']}{unused})")
-    idle = [path.rpartition(".")[2] for path, row in report["values"].items() if not row["used"]]
-    click.echo(f"  accepted, not used yet: {', '.join(idle)}")
+            click.echo(f"  {path} = {value} [{row['unit']}] ({row['source']})")
 
 
 def _show_readiness(report: dict[str, Any], sums: list[FeeArithmetic]) -> None:

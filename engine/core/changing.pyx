@@ -39,6 +39,7 @@ cdef class Changing(Account):
             instrument.take_settings(plan.settings, plan.volatility, plan.signals)
             instrument.alarm.take_plan(plan.pulls, plan.limits.collar_bps * 1e-4)
             instrument.shrunk = True
+        self._plan_fetch(now_ns)
         if self._prices:
             self._protect(self._limit_lots(), now_ns)
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from engine.core.relisting cimport Relisting
+from engine.core.backfill cimport Backfill
 from engine.core.instrument cimport Instrument
 from engine.core.orders cimport OrderTable
 from engine.core.quoter cimport Quoter
@@ -15,7 +15,7 @@ from feed.encode cimport Encoder
 from feed.outbox cimport Outbox
 from feed.stamps cimport Stamper, Stamps
 
-cdef class Conduct(Relisting):
+cdef class Conduct(Backfill):
     cdef readonly Decoder decoder
     cdef readonly Outbox outbox
     cdef readonly RequestRing requests

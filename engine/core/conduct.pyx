@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 import ujson
 
-from engine.core.relisting cimport Relisting
+from engine.core.backfill cimport Backfill
 from engine.core.instrument cimport Instrument
 from engine.core.mass_quoter cimport MassQuoter
 from engine.core.order_quoter cimport OrderQuoter
@@ -61,7 +61,7 @@ def session_plan(plan) -> SessionPlan:
     )
 
 
-cdef class Conduct(Relisting):
+cdef class Conduct(Backfill):
     """The part of the core that lives as long as the process: one connection after another, and the operator's acts.
 
     ``knobs``: bounds that only a simulation changes.
@@ -154,6 +154,7 @@ cdef class Conduct(Relisting):
         self._reported.clear()
         self._prices.clear()
         self.protect_late = False
+        self._forget_fetch()
         self.moving = False
         self.regrids = 0
         self._position_query = 0
@@ -229,6 +230,8 @@ cdef class Conduct(Relisting):
         elif isinstance(event, session_events.ArmingFailed):
             self.last_error = f"protection of {event.product}: {event.message} (error {event.code})"
             self._rearm_after[event.product] = now_ns + PROTECTION_COOLDOWN_NS
+        elif isinstance(event, session_events.Refetched | session_events.RefetchFailed):
+            self._fetched(event)
         elif isinstance(event, session_events.Live):
             self._go_live(now_ns)
         elif isinstance(event, session_events.Failed):
@@ -264,6 +267,7 @@ cdef class Conduct(Relisting):
             instrument.armed = not instrument.delisted and (instrument.armed or not self.quoter.mass)
             instrument.dirty = True
         self._protect_again(now_ns)
+        self._plan_fetch(now_ns)
 
     cdef int _restrain(self, int64_t now_ns) except -1:
         """What is due of the limits of the whole account: causes, and profit realised and not, net of fees and funding."""

@@ -70,6 +70,8 @@ def signals_told(records: dict[str, Any], outlook: Any) -> dict[str, Any]:
             "off_grid": outlook.off_grid,
             "repeated": outlook.repeated,
             "too_old": outlook.too_old,
+            "back_filled": outlook.missed,
+            "back_filled_late": outlook.late,
             "books_refused": int(flow["refused"]) - int(candles["refused"]),
         },
         "candles": {

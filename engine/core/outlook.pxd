@@ -14,6 +14,14 @@ cdef enum Regime:                      # kernels.regime
 
 cdef enum:
     DIRECTIONS = 8                    # kernels.signals: the first of the signals, which have a direction
+    TOLD = 1024                        # trades that are remembered at least, to be known again in a snapshot
+
+cdef struct Told:                      # one public trade, as it was told
+    double time_s
+    int64_t price_e8
+    int64_t amount_e8
+    int32_t side
+    int32_t snapshot                   # number of the last one that told it again
 
 cdef class Outlook:
     cdef Flow flow
@@ -31,8 +39,14 @@ cdef class Outlook:
     cdef double trade_s                # newest trade taken in; 0: none
     cdef int32_t side                  # its aggressor
     cdef readonly int64_t repeated     # trades of a snapshot that had been told before
+    cdef readonly int64_t missed       # trades that only a later snapshot told, among them
+    cdef readonly int64_t late         # those older than one that had been told
     cdef readonly int64_t too_old      # trades of a snapshot beyond the look-back
     cdef readonly int64_t off_grid
+    cdef double known_s                # trades stamped until then cannot be told apart from those told
+    cdef int32_t snapshots
+    cdef int32_t told_count
+    cdef Told told[2048]               # by time; twice TOLD, so that making room is seldom
 
     cdef void configure_c(self, double lot_contracts) noexcept nogil
     cdef void size_candles_c(self, double lot_contracts, double price_usd) noexcept nogil
@@ -40,6 +54,11 @@ cdef class Outlook:
     cdef bint take_trades_c(self, TradeBatch* batch, Market* market, int64_t tick_e8, int64_t lot_e8, int64_t now_ns) noexcept nogil
     cdef bint take_c(self, PublicTrade* trade, bint snapshot, Market* market, int64_t tick_e8, int64_t lot_e8,
                      int64_t now_ns) noexcept nogil
+    cdef bint repeat_c(self, PublicTrade* trade, Market* market, int64_t tick_e8, int64_t lot_e8, int64_t now_ns) noexcept nogil
+    cdef int64_t age_ns_c(self, PublicTrade* trade) noexcept nogil
+    cdef void remember_c(self, PublicTrade* trade) noexcept nogil
+    cdef bint known_c(self, PublicTrade* trade) noexcept nogil
+    cdef int32_t begin_c(self, double time_s) noexcept nogil
     cdef void own_fill_c(self, int32_t side, bint maker, int64_t ticks, int64_t lots, Market* market, int64_t now_ns) noexcept nogil
     cdef int64_t due_ns_c(self) noexcept nogil
     cdef inline bint leans_c(self) noexcept nogil:

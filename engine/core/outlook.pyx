@@ -3,12 +3,14 @@
 A public trade has no id (protocol section 8.6), and a fill of our own resting order is one of the public trades, with the taker as
 aggressor. So there is one source: the public trades, each told once, with our fills among them; or, when the venue's data are not to
 be used, our own fills, each once by its id. What is told again is a snapshot: of it, trades stamped later than the newest taken in
-are news, the rest has been told. Two equal trades in the stream are two trades: nothing could tell them from one told twice.
+are news. An older one has been told if the memory of the last trades holds an equal one, each of which answers for one; else the
+stream has left it out, and its volume is added to the candles where they are now: the flow of its own time is over. Two equal trades
+in the stream are two trades: nothing could tell them from one told twice.
 """
 
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
-from libc.string cimport memset
+from libc.string cimport memmove, memset
 
 import numpy as np
 
@@ -122,35 +124,115 @@ cdef class Outlook:
         """One ``recent_trades`` message, oldest trade first however it is sorted; whether any of it was news."""
         cdef int32_t i, n = batch.count
         cdef bint backwards = n > 1 and batch.trade[0].time_s > batch.trade[n - 1].time_s
-        cdef bint news = False
+        cdef bint news = False, anew
+        cdef double newest_s = self.trade_s
+        cdef PublicTrade* trade
         if self.own_only or tick_e8 == 0:
             return False
+        self.snapshots += batch.snapshot != 0
         for i in range(n):
             self.heard_c(batch.trade[i].time_s)
         for i in range(n):
-            if self.take_c(&batch.trade[n - 1 - i if backwards else i], batch.snapshot != 0, market, tick_e8, lot_e8, now_ns):
-                news = True
+            trade = &batch.trade[n - 1 - i if backwards else i]
+            if batch.snapshot and trade.time_s <= newest_s:
+                anew = self.repeat_c(trade, market, tick_e8, lot_e8, now_ns)
+            else:
+                anew = self.take_c(trade, batch.snapshot != 0, market, tick_e8, lot_e8, now_ns)
+                if anew and batch.snapshot and newest_s > 0.0:
+                    self.missed += 1
+            news = news or anew
         return news
 
-    cdef bint take_c(self, PublicTrade* trade, bint snapshot, Market* market, int64_t tick_e8, int64_t lot_e8,
-                     int64_t now_ns) noexcept nogil:
-        """One public trade; whether it was news."""
+    cdef int64_t age_ns_c(self, PublicTrade* trade) noexcept nogil:
+        """By the venue's clock, within 0 and ``OLDEST_S``."""
         cdef double age_s = self.heard_s - trade.time_s
-        cdef int64_t age_ns
-        cdef bint begins
+        if not age_s <= OLDEST_S:
+            age_s = OLDEST_S
+        return <int64_t>(max(age_s, 0.0) * 1e9)
+
+    cdef bint repeat_c(self, PublicTrade* trade, Market* market, int64_t tick_e8, int64_t lot_e8, int64_t now_ns) noexcept nogil:
+        """A trade of a snapshot that is not newer than what has been told; whether it was left out."""
+        cdef Flow flow
+        cdef Forecast forecast
+        cdef Market seen
+        if not trade.time_s > self.known_s or self.known_c(trade):
+            self.repeated += 1
+            return False
+        if self.age_ns_c(trade) > self.lookback_ns:
+            self.too_old += 1
+            return False
+        self.remember_c(trade)
         if trade.price_e8 % tick_e8 or trade.amount_e8 % lot_e8:
             self.off_grid += 1
             return False
-        if not age_s <= OLDEST_S:
-            age_s = OLDEST_S
-        age_ns = <int64_t>(max(age_s, 0.0) * 1e9)
-        if snapshot:
-            if trade.time_s <= self.trade_s:
-                self.repeated += 1
+        memset(&flow, 0, sizeof(Flow))
+        memset(&forecast, 0, sizeof(Forecast))
+        memset(&seen, 0, sizeof(Market))
+        if self.trade(&flow, &self.candles, &forecast, &seen, trade.side, trade.price_e8 // tick_e8, trade.amount_e8 // lot_e8,
+                      now_ns - self.age_ns_c(trade), 0) != 0:
+            self.flow.refused += flow.refused
+            return False
+        self.missed += 1
+        self.late += 1
+        return True
+
+    cdef int32_t begin_c(self, double time_s) noexcept nogil:
+        """Place of the first remembered trade that is not older."""
+        cdef int32_t low = 0, high = self.told_count, middle
+        while low < high:
+            middle = (low + high) // 2
+            if self.told[middle].time_s < time_s:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    cdef bint known_c(self, PublicTrade* trade) noexcept nogil:
+        """Whether an equal trade has been told that this snapshot has not told again yet; it is told again herewith."""
+        cdef int32_t at
+        cdef Told* told
+        for at in range(self.begin_c(trade.time_s), self.told_count):
+            told = &self.told[at]
+            if told.time_s != trade.time_s:
                 return False
-            if age_ns > self.lookback_ns:
-                self.too_old += 1
-                return False
+            if (told.snapshot != self.snapshots and told.side == trade.side and told.price_e8 == trade.price_e8
+                    and told.amount_e8 == trade.amount_e8):
+                told.snapshot = self.snapshots
+                return True
+        return False
+
+    cdef void remember_c(self, PublicTrade* trade) noexcept nogil:
+        """Keep a trade in its place by time. Of the oldest half, when there is no more room, only the time is kept."""
+        cdef int32_t at
+        if not isfinite(trade.time_s):
+            return
+        if self.told_count == 2 * TOLD:
+            self.known_s = self.told[TOLD - 1].time_s
+            memmove(&self.told[0], &self.told[TOLD], TOLD * sizeof(Told))
+            self.told_count = TOLD
+        at = self.told_count
+        while at > 0 and self.told[at - 1].time_s > trade.time_s:
+            at -= 1
+        memmove(&self.told[at + 1], &self.told[at], (self.told_count - at) * sizeof(Told))
+        self.told_count += 1
+        self.told[at].time_s = trade.time_s
+        self.told[at].price_e8 = trade.price_e8
+        self.told[at].amount_e8 = trade.amount_e8
+        self.told[at].side = trade.side
+        self.told[at].snapshot = self.snapshots
+
+    cdef bint take_c(self, PublicTrade* trade, bint snapshot, Market* market, int64_t tick_e8, int64_t lot_e8,
+                     int64_t now_ns) noexcept nogil:
+        """One public trade of the stream, or one of a snapshot that is newer than all that were told; whether it was news."""
+        cdef int64_t age_ns = self.age_ns_c(trade)
+        cdef bint begins
+        if snapshot and age_ns > self.lookback_ns:
+            self.too_old += 1
+            return False
+        self.remember_c(trade)
+        if trade.price_e8 % tick_e8 or trade.amount_e8 % lot_e8:
+            self.off_grid += 1
+            return False
         begins = not snapshot and (trade.time_s != self.trade_s or trade.side != self.side)
         if self.trade(&self.flow, &self.candles, &self.forecast, market, trade.side, trade.price_e8 // tick_e8,
                       trade.amount_e8 // lot_e8, now_ns - age_ns, begins) != 0:

@@ -113,14 +113,15 @@ class Signals:
     ``enabled``: whether they move quotes; they are estimated either way. Candles: ``candle_contracts`` (inf: only the
     USD form) and ``candle_usd`` close one, whichever is less, as does ``candle_ns``; ``candles`` are kept.
     ``own_only``: flow and candles are made of our own fills instead of the public trades, and ``lookback_ns`` bounds
-    the age of the trades taken from a snapshot. Windows are in trades, ``decay_s`` and ``stale_ns`` their limits in
-    time. The rest are the parameters of ``kernels.forecast`` and ``kernels.regime``, by their names there; None and
-    inf: not given.
+    the age of the trades taken from a snapshot. ``fetch_ns``: how often one is asked for; 0: never. Windows are in
+    trades, ``decay_s`` and ``stale_ns`` their limits in time. The rest are the parameters of ``kernels.forecast`` and
+    ``kernels.regime``, by their names there; None and inf: not given.
     """
 
     enabled: bool
     own_only: bool
     lookback_ns: int
+    fetch_ns: int
     candle_contracts: float
     candle_usd: float
     candle_ns: int

@@ -35,6 +35,8 @@ def describe(core: Any) -> dict[str, Any]:
             "slow_messages": core.slow_messages,
             "malformed": core.malformed,
             "resyncs": core.resyncs,
+            "trade_fetches": core.fetches,
+            "trade_fetches_failed": core.fetches_failed,
             "duplicate_fills": core.reports.duplicates,
             "unknown_replies": core.reports.unknown_replies,
             "venue_errors": core.reports.errors,

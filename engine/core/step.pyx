@@ -285,6 +285,8 @@ cdef class Core(Conduct):
             due = min(due, self.stop_deadline_ns)
         if self.forget_ns:
             due = min(due, self.forget_ns)
+        if self.next_fetch_ns:
+            due = min(due, self.next_fetch_ns)
         if self.outbox.cancel_queue.count:
             due = min(due, self.outbox.retry_at_ns)
         elif self.outbox.other_queue.count:
@@ -324,6 +326,9 @@ cdef class Core(Conduct):
                 self._pump(now_ns)
         self._resync(now_ns)
         self._check_synced(now_ns)
+        if self.next_fetch_ns and now_ns >= self.next_fetch_ns:
+            self._fetch(now_ns)
+            self._pump(now_ns)
         if now_ns >= self.next_audit_ns:
             self.next_audit_ns = now_ns + self.audit_ns
             for instrument in self.instruments:

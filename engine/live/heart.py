@@ -40,7 +40,7 @@ class Heart:
         sweep(HEART_PREFIX)
         self._ring = RingWriter(HEART_PREFIX, "beat", 64, BEAT)
         given = plan.credentials.model_dump(exclude_none=True)
-        self._orders = Orders(self._ring.name, url, plan.network, given, SILENCE_S)
+        self._orders = Orders(self._ring.name, url, plan.network, given, SILENCE_S, plan.requests_a_minute)
         self._starts: list[float] = []
         self._closed = False
         self.restarts = 0

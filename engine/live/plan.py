@@ -22,6 +22,7 @@ class LivePlan:
     retry_delay_s: float
     attempts_max: int
     stop_timeout_s: float
+    requests_a_minute: int
     log_file: Path | None
     log_level: str
     log_bytes_max: int
@@ -49,6 +50,7 @@ def live_plan(config: Config) -> LivePlan:
         retry_delay_s=connection.retry_delay,
         attempts_max=connection.max_reconnect_attempts,
         stop_timeout_s=connection.stop_timeout,
+        requests_a_minute=connection.rate_limit,
         log_file=None if config.log.file is None else Path(config.log.file),
         log_level=config.log.level,
         log_bytes_max=config.log.max_bytes,

@@ -55,7 +55,8 @@ class State(IntEnum):
 class Orders:
     """What to watch and how to reach the venue. ``silence_s``: longest time without a heartbeat.
 
-    ``credentials``: of ``engine.config_schema.Credentials``, without what is not given.
+    ``credentials``: of ``engine.config_schema.Credentials``, without what is not given. ``requests_a_minute`` bounds
+    what is asked beside cancels, which nothing holds back.
     """
 
     heart: str
@@ -63,6 +64,7 @@ class Orders:
     network: Network
     credentials: dict[str, str]
     silence_s: float
+    requests_a_minute: int
 
 
 class Pulse:
@@ -140,6 +142,7 @@ class Supervisor:
         while refused < LOGINS_MAX:
             account = None if self._orders.network == "local" else self._orders.credentials.get("account")
             client = ThalexClient(self._orders.url, self._credentials, account=account)
+            client.rate_limit = self._orders.requests_a_minute
             try:
                 await client.initialize()
             except (ClientError, OSError) as error:

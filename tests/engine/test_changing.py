@@ -155,7 +155,7 @@ def test_a_halt_stays_while_the_plan_changes() -> None:
     assert truth(w)
 
 
-@pytest.mark.parametrize("leaf", [leaf for leaf in all_keys().values() if leaf.used], ids=lambda leaf: leaf.path)
+@pytest.mark.parametrize("leaf", all_keys().values(), ids=lambda leaf: leaf.path)
 def test_the_core_takes_exactly_the_keys_that_are_said_to_change(leaf: Key) -> None:
     """Keys that only the live loop reads are beyond the core, and need a restart."""
     w = world(7)

@@ -45,7 +45,6 @@ def test_check_accepts_the_defaults(quoter: Quoter) -> None:
     assert done.exit_code == 0
     assert "network local, instruments BTC-PERPETUAL" in done.stdout
     assert "floor 1.50 - fee 1.00 = 0.50 bps at least" in done.stdout
-    assert "accepted, not used yet: fetch_interval_seconds" in done.stdout
 
 
 def test_check_reports_every_key_as_json(quoter: Quoter) -> None:
@@ -57,7 +56,6 @@ def test_check_reports_every_key_as_json(quoter: Quoter) -> None:
         "value": 0.5,
         "unit": "1/(USD*contract)",
         "source": "--gamma",
-        "used": True,
     }
     assert report["values"]["market.label"]["value"] == "7"
     assert report["values"]["trading_strategy.avellaneda.time_horizon"]["value"] is None  # infinity has no JSON

@@ -20,7 +20,7 @@ from engine.config import (
     views,
 )
 from engine.config_errors import ConfigRefused
-from engine.config_schema import NOT_YET_USED, Config, Key, all_keys
+from engine.config_schema import Config, Key, all_keys
 from engine.config_source import Given, from_settings
 from engine.core.plan import DIRECTED
 from engine.live.plan import live_plan
@@ -245,19 +245,14 @@ def test_a_pasted_key_is_refused_and_never_shown(tmp_path: Path) -> None:
     assert "MIIE" not in text
 
 
-@pytest.mark.parametrize("leaf", [leaf for leaf in KEYS.values() if leaf.used], ids=lambda leaf: leaf.path)
-def test_every_used_key_changes_what_the_program_is_told(leaf: Key) -> None:
+@pytest.mark.parametrize("leaf", KEYS.values(), ids=lambda leaf: leaf.path)
+def test_every_key_changes_what_the_program_is_told(leaf: Key) -> None:
     value, beside = other_value(leaf)
     changed = with_values({**beside, leaf.path: value})
     if leaf.path in {"market.production", "credentials.key_id"}:
         assert changed != Config()  # an opt-in, and a name that goes with the key: they decide whether, not what
         return
     assert fingerprint(changed) != fingerprint(with_values(beside) if "credentials" not in str(beside) else Config())
-
-
-def test_unused_keys_are_named_and_exist() -> None:
-    for name in NOT_YET_USED:
-        assert any(path == name or path.startswith(name + ".") for path in KEYS)
 
 
 @pytest.mark.parametrize("leaf", KEYS.values(), ids=lambda leaf: leaf.path)
@@ -325,7 +320,6 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("volatility.default", {"volatility.default": 0.05}),
     ("volatility.min_samples", {"volatility.min_samples": 80}),
     ("min_interval", {"trading_strategy.quote_timing.min_interval": 40.0}),
-    ("connection.rate_limit", {"connection.rate_limit": 5}),
     ("pull_at", {"trading_strategy.signals.pull_at": 2.0}),
     ("aggressive_window", {"trading_strategy.vamp.aggressive_window": 51}),
     ("market.network", {"market.network": "prod", "credentials.account": "A1"}),

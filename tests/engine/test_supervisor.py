@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.live.supervisor import BEAT, LAG_S_MAX, Pulse
+from engine.live.supervisor import BEAT, LAG_S_MAX, Orders, Pulse, Supervisor
 from feed.auth import throwaway_key
 from feed.client import ThalexClient
+from feed.client_errors import NotSent
 from kernels.ring import RingReader, RingWriter
 from tests.engine.test_cli_run import ROOT, children_of, finished, gone, quoter
 
@@ -141,3 +142,25 @@ def test_a_pulse_is_judged_by_its_own_clock() -> None:
     assert not pulse.stopped(now_s + 60.0)
     assert pulse.ended
     assert not pulse.dead
+
+
+def test_its_questions_keep_to_the_configured_rate_and_its_cancels_do_not(exchange: str) -> None:
+    """Of 150 a minute the set-up takes a few; the 151st request waits, a cancel after it leaves at once."""
+    ring = RingWriter("quoter.heart", "rate", 64, BEAT)
+
+    async def scenario() -> None:
+        supervisor = Supervisor(Orders(ring.name, exchange, "local", {}, 2.0, 150), throwaway_key())
+        await supervisor._connected()
+        client = supervisor._client
+        assert client is not None
+        assert client.rate_limit == 150
+        client.request_timeout_s = 0.3
+        with pytest.raises(NotSent):
+            for _ in range(150):
+                await client.open_orders()
+        assert await client.cancel_all() == 0
+        await client.close()
+        supervisor._status.close()
+
+    asyncio.run(scenario())
+    ring.close()

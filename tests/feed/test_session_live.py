@@ -264,3 +264,30 @@ def test_amounts_are_exact_or_refused():
     driver.run()
     params = next(r["params"] for r in driver.sent if r["method"] == "private/set_mm_protection")
     assert (params["trade_amount"], params["quote_amount"]) == (1e-8, 1.23456789)
+
+
+@pytest.mark.parametrize("how", ["error", "silence", "left out", "odd", "not joined", "taken"])
+def test_refetching_that_fails_costs_no_connection(how):
+    driver = live()
+    name = "recent_trades.BTC-PERPETUAL.single"
+    driver.session.refetch([name], 0)
+    (leave,) = driver.take()
+    assert (leave["method"], leave["params"]) == ("unsubscribe", {"channels": [name]})
+    driver.answer(leave, error=(9, "not subscribed") if how == "not joined" else None)
+    (join,) = driver.take()
+    assert (join["method"], join["params"]) == ("public/subscribe", {"channels": [name]})
+    if how == "error":
+        driver.answer(join, error=(20, "no"))
+    elif how == "silence":
+        driver.session.poll(PLAN.reply_timeout_ns)
+        driver.take()
+    elif how in ("left out", "odd"):
+        driver.answer(join, [] if how == "left out" else {"a": 1})
+    else:
+        driver.answer(join)
+    told = {"error": (20, "no"), "silence": (0, "no answer in time"), "left out": (0, f"left out {name}")}.get(how)
+    if how == "odd":
+        assert len(driver.told(events.RefetchFailed)) == 1
+    else:
+        assert driver.events == [events.RefetchFailed((name,), *told) if told else events.Refetched((name,))]
+    assert driver.session.is_live
