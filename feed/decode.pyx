@@ -11,11 +11,12 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
+from feed.book_update cimport no_changes, read_levels, usual_book
 from feed.events cimport *
 from feed.members cimport *
 from feed.symbols cimport SymbolTable
-from feed.values cimport (Reading, begin, new_name, next_item, open_array, read_bool, read_levels, read_number,
-                          read_run, read_text, read_trades, read_triple, skip)
+from feed.values cimport (Reading, begin, new_name, next_item, open_array, read_bool, read_number, read_run, read_text,
+                          read_trades, read_triple, skip)
 from kernels.bytes cimport zero_bytes
 from kernels.cursor cimport at_byte, literal, read_uint64, string_end
 
@@ -202,17 +203,15 @@ cdef const char* read_lwt(Decoder self, const char* at, const char* end, int32_t
 
 
 cdef const char* read_book(Decoder self, const char* at, const char* end, int32_t instrument) noexcept nogil:
+    cdef const char* after
     cdef uint64_t present
     cdef uint32_t has = 0
     cdef int i
-    self.book.instrument = instrument
-    self.book.snapshot = 0
-    self.book.bids = 0
-    self.book.asks = 0
-    self.book.trades = 0
-    self.book.total_bid_e8 = 0
-    self.book.total_ask_e8 = 0
-    self.book.time_s = 0.0
+    no_changes(&self.book, instrument)
+    after = usual_book(at, end, &self.book)
+    if after is not NULL:
+        return after
+    no_changes(&self.book, instrument)
     at = read_object(self, at, end, &BOOK, <char*> &self.book, &present, &has)
     self.book.has_totals = has == 3
     for i in range(self.book.trades):

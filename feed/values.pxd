@@ -8,15 +8,12 @@ slow decoder.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from feed.events cimport BOOK_CHANGES_MAX, ID_MAX, LevelChange, PublicTrade
+from feed.events cimport ID_MAX, PublicTrade
 from feed.members cimport *
 from feed.symbols cimport SymbolTable
 from kernels.cursor cimport (PADDED_MAX, SKIP_DEPTH_MAX, SKIP_KEYS_MAX, Plain, at_byte, begins_padded, literal, plain,
                              plain_double, plain_e8, read_double, read_e8, read_uint64, skip_number, skip_scalar,
                              string_end)
-
-cdef enum:
-    NEAR_LEVELS_MAX = 32      # unsorted changes a side that are compared pair by pair
 
 # A member's name in the frame.
 cdef struct Span:
@@ -155,31 +152,6 @@ cdef inline const char* read_bool(const char* at, const char* end, int32_t* valu
     cdef const char* after = literal(at, end, b"true")
     value[0] = after is not NULL
     return after if after is not NULL else literal(at, end, b"false")
-
-
-cdef inline const char* read_levels(const char* at, const char* end, LevelChange* out, int32_t* count) noexcept nogil:
-    """An array of level changes with distinct prices, or NULL."""
-    cdef int n = 0, i, j
-    cdef bint rising = True, falling = True
-    cdef bint more = False
-    at = open_array(at, end, &more)
-    while more:
-        if n >= BOOK_CHANGES_MAX:
-            return NULL
-        at = next_item(read_triple(at, end, &out[n].price_e8), end, &more)
-        if n:
-            rising = rising and out[n].price_e8 > out[n - 1].price_e8
-            falling = falling and out[n].price_e8 < out[n - 1].price_e8
-        n += 1
-    if not rising and not falling:
-        if n > NEAR_LEVELS_MAX:
-            return NULL
-        for i in range(n):
-            for j in range(i):
-                if out[i].price_e8 == out[j].price_e8:
-                    return NULL
-    count[0] = n
-    return at
 
 
 cdef inline const char* read_trade(SymbolTable instruments, const char* at, const char* end, PublicTrade* out,

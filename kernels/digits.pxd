@@ -29,9 +29,16 @@ cdef enum:
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 
+cdef inline uint64_t no_digits(uint64_t word) noexcept nogil:
+    """0 if the eight bytes of ``word`` are digits. The lowest bit that is set is the top bit of the first that is none:
+    digits carry and borrow nothing, so only bytes behind it may be flagged wrongly.
+    """
+    return ((word + 0x4646464646464646ULL) | (word - 0x3030303030303030ULL)) & 0x8080808080808080ULL
+
+
 cdef inline bint are_digits(uint64_t word) noexcept nogil:
     """Are the eight bytes of ``word`` digits?"""
-    return not ((word + 0x4646464646464646ULL) | (word - 0x3030303030303030ULL)) & 0x8080808080808080ULL
+    return no_digits(word) == 0
 
 
 cdef inline uint64_t digits_value(uint64_t word) noexcept nogil:

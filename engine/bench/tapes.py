@@ -119,15 +119,20 @@ def kind_of(message: bytes) -> str:
     return message[17:].partition(b'"')[0].partition(b".")[0].decode()
 
 
+MEMBERS = ("trades", "bid_changes", "ask_changes")
+"""Of a book message, before its totals (protocol section 8.5)."""
+
+
 def _merged(earlier: bytes, later: bytes) -> bytes:
     """One book message that does what two do in a row: of every level the last amount."""
     first: dict[str, Any] = orjson.loads(earlier)
     second: dict[str, Any] = orjson.loads(later)
+    members: dict[str, Any] = dict.fromkeys(MEMBERS) | second["notification"]
     for side in ("bid_changes", "ask_changes"):
         levels = {level[0]: level for level in first["notification"].get(side, [])}
         levels |= {level[0]: level for level in second["notification"].get(side, [])}
-        if levels:
-            second["notification"][side] = list(levels.values())
+        members[side] = list(levels.values()) or None
+    second["notification"] = {name: value for name, value in members.items() if value is not None}
     return orjson.dumps(second)
 
 

@@ -1,6 +1,7 @@
 """The fast decoder accepts only what the slow one accepts, and reads it the same."""
 
 import json
+from itertools import combinations, permutations
 
 import pytest
 from hypothesis import example, given
@@ -237,6 +238,99 @@ def test_a_price_twice_is_refused_near_and_far() -> None:
     assert differ(DECODER, book_frame(shuffled)) == (BOOK, True)
     # Many changes in no order are not compared with each other here.
     assert differ(DECODER, book_frame(levels(40) + ",[41,1,1],[0.5,1,1]")) == (SLOW, True)
+
+
+USUAL_BOOK = (
+    b'{"channel_name":"book.BTC-PERPETUAL.none.all.raw","notification":{"trades":[],"bid_changes":[[59981,0,0],'
+    b'[59986.5,0.549,0.549]],"ask_changes":[[59997,12.25,12],[1234567.1234567,0.5,0.50]],"total_bid_amount":10.754,'
+    b'"total_ask_amount":0.284,"time":1795000000.182345}'
+)
+BOOK_NUMBERS = (
+    *(
+        "0",
+        "00",
+        "01",
+        "7",
+        "10",
+        "0.0",
+        "0.",
+        ".5",
+        "-1",
+        "-0",
+        "+1",
+        "5e-1",
+        "5E1",
+        "1e400",
+        "0.5.5",
+        "1,",
+        "null",
+        '"1"',
+    ),
+    *("1234567", "12345678", "123456789.5", "0.1234567", "0.12345678", "0.123456789", "99999999999", "1 ", "1:", "1/"),
+    *("1795000000", "1795000000.5", "1795000000.1234567", "1795000000.12345678", "0795000000.1", "9999999999.99999"),
+)
+
+
+@pytest.mark.parametrize("tail", [b"}", b',"snapshot":true}'])
+def test_every_byte_of_a_usual_book_may_be_wrong(tail: bytes) -> None:
+    frame = USUAL_BOOK + tail
+    assert differ(DECODER, frame) == (BOOK, True)
+    for at in range(len(frame)):
+        for byte in b'"0.,}]e/:':
+            differ(DECODER, frame[:at] + bytes([byte]) + frame[at + 1 :])
+        differ(DECODER, frame[:at] + frame[at + 1 :])
+        differ(DECODER, frame[:at] + b"0" + frame[at:])
+        assert differ(DECODER, frame[:at]) == (SLOW, False)
+
+
+@pytest.mark.parametrize("text", [*NASTY, *BOOK_NUMBERS])
+def test_nasty_numbers_in_a_book(text: str) -> None:
+    for number in (
+        b"59981,",
+        b"59986.5,",
+        b"0.549,",
+        b"0.549]",
+        b"12]",
+        b"0.50]",
+        b"10.754,",
+        b"0.284,",
+        b"1795000000.182345}",
+    ):
+        assert USUAL_BOOK.count(number) == 1
+        differ(DECODER, USUAL_BOOK.replace(number, text.encode() + number[-1:]) + b"}")
+
+
+def test_a_book_of_numbers_of_every_length() -> None:
+    """Where a number ends decides how many of its bytes are read at once, and nothing else."""
+    texts = [
+        digits[:whole] + (f".{digits[:behind]}" if behind else "")
+        for digits in ("1" * 11, "9" * 11, "10203040506")
+        for whole in range(1, 11)
+        for behind in range(10)
+    ]
+    for text in texts:
+        for amounts in (f"{text},{text}", f"{text},1", f"1,{text}"):
+            for level in (f"[{text},{amounts}]", f"[7,1,1],[{text},{amounts}]"):
+                differ(DECODER, book_frame(level))
+                differ(DECODER, book_frame("", level + ",[3,1,1],[2,0.25,0.25]"))
+
+
+def test_a_book_without_members_or_in_another_order() -> None:
+    members = (
+        b'"trades":[]',
+        b'"bid_changes":[[59981,0,0],[59986.5,0.549,0.549]]',
+        b'"ask_changes":[[59997,12.25,12]]',
+        b'"total_bid_amount":10.754',
+        b'"total_ask_amount":0.284',
+        b'"time":1795000000.182345',
+    )
+    head = b'{"channel_name":"book.BTC-PERPETUAL.none.all.raw","notification":{'
+    for order in permutations(members):
+        assert differ(DECODER, head + b",".join(order) + b"}}") == (BOOK, True)
+    for left in range(len(members)):
+        for some in combinations(members, left):
+            differ(DECODER, head + b",".join(some) + b"}}")
+            differ(DECODER, head + b",".join((*some, *some[:1])) + b"}}")
 
 
 def test_orders_beyond_the_capacity_are_malformed_when_loaded() -> None:
