@@ -216,6 +216,7 @@ class Risk(Section):
     foreign_trades: Literal["halt", "reduce"] = key(
         "halt", "name", "what a trade of somebody else on the account does; a second one soon after always halts"
     )
+    foreign_cancel_seconds: Finite = key(60.0, "s", "hold after others cancelled our orders; 0: none", ge=0, le=86400)
     reduce_seconds: Finite = key(
         60.0, "s", "how long after its last cause the whole account still only reduces", ge=1, le=86400
     )

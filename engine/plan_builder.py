@@ -70,6 +70,7 @@ def core_plan(config: Config) -> CorePlan:
             max_fills=risk.max_fills,
             fills_window_ns=_ns(risk.fills_window),
             foreign_reduces=risk.foreign_trades == "reduce",
+            hold_ns=_ns(risk.foreign_cancel_seconds),
         ),
         timing=Timing(
             data_stale_ns=_ns(strategy.quote_timing.data_stale),

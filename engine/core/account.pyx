@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 
 from decimal import Decimal
 
-from engine.core.instrument cimport Instrument
+from engine.core.instrument cimport PULL_COOLDOWN, Instrument
 from feed.frames cimport MessageHandler
 
 from engine.core.missed import explaining
@@ -245,5 +245,5 @@ cdef class Account(MessageHandler):
             if instrument.product == product:
                 instrument.armed = False
                 instrument.dirty = True
-                instrument.hold_until_ns = max(instrument.hold_until_ns, now_ns + PROTECTION_COOLDOWN_NS)
+                instrument.hold_c(now_ns + PROTECTION_COOLDOWN_NS, PULL_COOLDOWN)
         self._rearm_after[product] = now_ns + PROTECTION_COOLDOWN_NS

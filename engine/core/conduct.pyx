@@ -402,6 +402,7 @@ cdef class Conduct(Backfill):
                 self.wants_close = MOVED
         elif self.stop_tries < STOP_TRIES:
             self.stop_tries += 1
+            self.reports.own_cancel_ns = now_ns + self.reply_ns + REPORTS_NS
             self._query(REQUEST_QUERY, PRIORITY_CANCEL, "private/cancel_all", {}, now_ns)
             self._verify_empty(now_ns)
         else:

@@ -32,7 +32,8 @@ cdef enum Pull:                  # why an instrument is not quoted; 0: it is
     PULL_WIDE = 18               # the others' spread is too wide
     PULL_APART = 19              # the book is too far from mark or index
     PULL_THIN = 20               # a side holds too little of others
-    PULL_CODES = 21
+    PULL_CANCELLED = 21          # somebody else cancelled orders of ours: held for a while
+    PULL_CODES = 22
 
 cdef enum Breach:                # why an instrument only reduces; 0: it does not
     BREACH_NONE = 0
@@ -105,15 +106,22 @@ cdef class Instrument:
     cdef int64_t last_change_ns
     cdef int64_t chase_ns                  # when a cancel is to be repeated unless its order has ended; 0: none
     cdef int64_t hold_until_ns             # cool-down
+    cdef int32_t hold_why                  # the pull that it is
     cdef readonly int64_t ticks
     cdef readonly int64_t fills
     cdef readonly int64_t quotes
     cdef int64_t own_ticks_[64]
     cdef int64_t own_lots_[64]
-    cdef int64_t pulls_[21]
+    cdef int64_t pulls_[22]
     cdef int64_t max_abs_lots
     cdef int32_t held_side                 # sign of the position when last looked at
     cdef int64_t held_since_ns             # when it became that
+
+    cdef inline void hold_c(self, int64_t until_ns, int32_t why) noexcept nogil:
+        """Quote nothing before that time; a hold that lasts longer stands."""
+        if until_ns > self.hold_until_ns:
+            self.hold_until_ns = until_ns
+            self.hold_why = why
 
     cdef inline bint reducible_c(self) noexcept nogil:
         """Whether an order can reduce the position: below the venue's minimum none can."""

@@ -25,7 +25,7 @@ PULLS = {
     PULL_LIMIT: "limit", PULL_NOT_LISTED: "not listed any more", PULL_GRID: "its grid changes", PULL_REGIME: "regime",
     PULL_UNWATCHED: "no supervisor",
     PULL_MOVE: "the price moves", PULL_WIDE: "the others' spread is too wide", PULL_APART: "the book is too far from mark or index",
-    PULL_THIN: "too little of others in the book",
+    PULL_THIN: "too little of others in the book", PULL_CANCELLED: "held: somebody else cancelled orders",
 }
 BREACHES = {BREACH_STOP_LOSS: "stop loss", BREACH_TAKE_PROFIT: "take profit", BREACH_LOSSES: "losses", BREACH_POSITION: "position limit"}
 

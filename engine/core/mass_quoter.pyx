@@ -8,7 +8,7 @@ either such a level, or proven gone, or unknown – and then the instrument is c
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
-from engine.core.instrument cimport PULL_NONE, Instrument
+from engine.core.instrument cimport PULL_COOLDOWN, PULL_NONE, Instrument
 from engine.core.orders cimport SLOT_CANCELLING, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, Slot
 from engine.core.quoter cimport CHANGE_NOTHING, CHANGE_URGENT, CHANGE_WANTED, Quoter
 from engine.core.requests cimport REQUEST_CLEAR, REQUEST_MASS_QUOTE, Request
@@ -314,7 +314,7 @@ cdef class MassQuoter(Quoter):
                 # Also behind a refusal: what it touched is to be judged as what it was before.
                 self.await_c(instrument)
             if not whole:
-                instrument.hold_until_ns = now_ns + RETRY_NS
+                instrument.hold_c(now_ns + RETRY_NS, PULL_COOLDOWN)
                 self.revisit_c(instrument.hold_until_ns)
 
     cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept:

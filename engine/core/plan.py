@@ -47,7 +47,7 @@ class Limits:
     Of the whole account: ``reduce_drawdown_usd`` is the fall from which it only reduces, ``max_loss_usd`` the fall
     within ``loss_window_ns`` that halts, ``max_fills`` within ``fills_window_ns`` halt as well (inf, 0: no such limit).
     ``foreign_reduces``: a trade of somebody else on the account makes it reduce, else it halts. It goes on reducing for
-    ``reduce_ns`` after the last cause.
+    ``reduce_ns`` after the last cause. For ``hold_ns`` nothing is quoted after somebody else cancelled our orders.
     """
 
     max_position: float
@@ -69,6 +69,7 @@ class Limits:
     max_fills: int = 0
     fills_window_ns: int = 0
     foreign_reduces: bool = False
+    hold_ns: int = 60_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from engine.core.alarm cimport ALERT_MOVE, ALERT_NONE, ALERT_WIDE
 from engine.core.coarse cimport coarsen_c, units_c
 from engine.core.instrument cimport (
-    BREACH_NONE, PULL_APART, PULL_COOLDOWN, PULL_CROSSED, PULL_GRID, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_MOVE, PULL_NO_REFERENCE,
+    BREACH_NONE, PULL_APART, PULL_CROSSED, PULL_GRID, PULL_LIMIT, PULL_MODE, PULL_MODEL, PULL_MOVE, PULL_NO_REFERENCE,
     PULL_NONE, PULL_NOT_LISTED, PULL_NOT_READY, PULL_ONE_SIDED, PULL_REGIME, PULL_THIN, PULL_UNKNOWN_ORDERS, PULL_UNPROTECTED,
     PULL_UNWATCHED, PULL_WIDE, Instrument,
 )
@@ -112,7 +112,7 @@ cdef class Quoter:
             return PULL_GRID
         if now_ns < instrument.hold_until_ns:
             self.revisit_c(instrument.hold_until_ns)
-            return PULL_COOLDOWN
+            return instrument.hold_why
         if instrument.doubtful:
             return PULL_UNKNOWN_ORDERS
         if not instrument.armed:

@@ -24,6 +24,7 @@ cdef class Reports:
     cdef set trade_ids
     cdef object trade_order             # deque: oldest trade id first
     cdef readonly str halt              # an inconsistency that only a human may judge; None: none
+    cdef int64_t own_cancel_ns          # until then a cancel of all orders may be the core's own
     cdef bint disarmed                  # protection was found missing: to be armed again
     cdef readonly int64_t duplicates    # fills told again
     cdef readonly int64_t unknown_replies
@@ -37,6 +38,7 @@ cdef class Reports:
     cdef int _disarm(self, Request* request) except -1
     cdef int _order(self, OrderBatch* batch, OrderUpdate* update, uint64_t request, int64_t now_ns) except -1
     cdef void _end_c(self, Instrument instrument, int32_t index, int64_t now_ns) noexcept
+    cdef int _removed(self, Instrument instrument, Slot* order, int32_t reason, int64_t now_ns) except -1
     cdef bint _current_c(self, Slot* order, OrderUpdate* update, uint64_t request) noexcept nogil
     cdef int64_t _fills(self, Instrument instrument, OrderBatch* batch, OrderUpdate* update, int64_t now_ns) except -1
     cdef int64_t _fill(self, Instrument instrument, OrderUpdate* update, Fill* fill, int64_t now_ns) except -1

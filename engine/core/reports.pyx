@@ -9,16 +9,16 @@ from collections import deque
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
-from engine.core.instrument cimport Instrument
+from engine.core.instrument cimport PULL_COOLDOWN, Instrument
 from engine.core.orders cimport (
     SLOT_AMENDING, SLOT_CANCELLING, SLOT_ENDED, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, OrderTable, Slot,
 )
 from engine.core.quoter cimport Quoter
 from engine.core.requests cimport REQUEST_CLEAR, REQUEST_MASS_QUOTE, Request, RequestRing
 from feed.events cimport (
-    CHANGE_AMEND, CHANGE_EXISTING, DELETE_MARGIN_BREACH, DELETE_MM_PROTECTION, DELETE_REPLACED, DELETE_SELF_TRADE_PREVENTION,
-    ORDER_CLIENT_ID, REPLY_ERROR, REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill,
-    OrderBatch, OrderUpdate, Reply,
+    CHANGE_AMEND, CHANGE_EXISTING, DELETE_ADMIN_CANCEL, DELETE_CLIENT_BULK_CANCEL, DELETE_CLIENT_CANCEL, DELETE_MARGIN_BREACH,
+    DELETE_MM_PROTECTION, DELETE_NONE, DELETE_REPLACED, DELETE_SELF_TRADE_PREVENTION, ORDER_CLIENT_ID, REPLY_ERROR,
+    REPLY_MASS_QUOTE, REPLY_ORDER, STATUS_OPEN, STATUS_PARTIALLY_FILLED, STATUS_UNKNOWN, Fill, OrderBatch, OrderUpdate, Reply,
 )
 from feed.outbox cimport Outbox
 from feed.stamps cimport created_c
@@ -153,13 +153,15 @@ cdef class Reports:
         if update.delete_reason == DELETE_MM_PROTECTION:
             instrument.armed = False
             self.disarmed = True
-            instrument.hold_until_ns = now_ns + PROTECTION_COOLDOWN_NS
+            instrument.hold_c(now_ns + PROTECTION_COOLDOWN_NS, PULL_COOLDOWN)
         elif update.delete_reason == DELETE_MARGIN_BREACH:
             self.quoter.restraint.margin_c(f"margin: the venue removed an order of {instrument.name.decode()}", now_ns)
         elif update.delete_reason == DELETE_SELF_TRADE_PREVENTION:
             self.halt = f"{instrument.name.decode()}: the venue prevented a self-trade; own orders must never meet"
         if index >= 0:
             order = &self.table.slot_[index]
+            if order.state != SLOT_ENDED and update.delete_reason != DELETE_NONE:
+                self._removed(instrument, order, update.delete_reason, now_ns)
             order.owed_lots = max(order.owed_lots + max(filled - order.filled_lots, 0) - booked, 0)
             order.filled_lots = max(filled, order.filled_lots)
             ended = ended or order.state == SLOT_ENDED
@@ -207,6 +209,22 @@ cdef class Reports:
             order.lots = lots
             if update.change_reason == CHANGE_AMEND:
                 order.amend_lots = 0
+        return 0
+
+    cdef int _removed(self, Instrument instrument, Slot* order, int32_t reason, int64_t now_ns) except -1:
+        """An order has ended: was it somebody else who cancelled it? Then it is not put back at once (O6).
+
+        Cancelling everything is an act on the account (protocol section 6.4) that the core sends only to stop. The end of a single
+        order is somebody else's doing where no request of ours that is under way touches it.
+        """
+        if reason == DELETE_CLIENT_BULK_CANCEL:
+            # What a clear of ours removes may bear any word: the protocol gives none for an empty side.
+            if now_ns >= self.own_cancel_ns and not (order.quote and order.state == SLOT_CANCELLING and instrument.cleared):
+                self.quoter.restraint.cancelled(None, "somebody else cancelled all orders of the account", now_ns)
+        elif reason == DELETE_ADMIN_CANCEL:
+            self.quoter.restraint.cancelled(instrument, "the venue's staff cancelled orders", now_ns)
+        elif reason == DELETE_CLIENT_CANCEL and order.state == SLOT_LIVE and order.repeats == 0:
+            self.quoter.restraint.cancelled(instrument, "somebody else cancelled orders", now_ns)
         return 0
 
     cdef bint _current_c(self, Slot* order, OrderUpdate* update, uint64_t request) noexcept nogil:

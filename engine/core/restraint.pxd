@@ -17,6 +17,7 @@ cdef class Restraint:
     cdef Gate gate
     cdef list instruments
     cdef int64_t reduce_ns
+    cdef int64_t hold_ns
     cdef int64_t fills_window_ns
     cdef int64_t loss_window_ns
     cdef double max_loss_usd
@@ -31,6 +32,9 @@ cdef class Restraint:
     cdef readonly int64_t reductions   # begun so far
     cdef readonly int32_t halvings     # of the size of a side, after the venue wanted more margin
     cdef int64_t whole_ns         # when one of them is taken back; 0: there are none
+    cdef readonly str held        # who cancelled what, while that keeps instruments from being quoted; None: nothing does
+    cdef readonly int64_t holds   # begun so far
+    cdef int64_t held_until_ns    # 0: none
     cdef readonly str halt        # why the account is to be halted; None: it is not, or has been
     cdef int64_t due_ns           # when ``settle`` has something to do; INT64_MAX: nothing
     cdef int64_t look_ns          # when equity is looked at next

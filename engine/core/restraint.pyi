@@ -5,6 +5,8 @@ from engine.core.risk import Gate
 class Restraint:
     reason: str | None
     halt: str | None
+    held: str | None
+    holds: int
     reductions: int
     halvings: int
     def __init__(self, instruments: list[Instrument], limits: Limits, gate: Gate) -> None: ...

@@ -9,17 +9,19 @@ drawdown             equity has fallen from its peak by a share of what halts   
 drawdown             by all of it                                                             HALTED
 loss in a window     equity has fallen by so much within so long                              HALTED
 fills in a window    so many fills within so long                                             HALTED
+cancelled            somebody else cancels orders of ours (O6), all or some of an instrument  not quoted
 ===================  =======================================================================  ===========
 
 REDUCING ends when every cause has been gone for ``reduce_ns``, or when a person resumes; HALTED only by a person. Each want of
-margin halves the size of a ladder's side, and each ``reduce_ns`` without another one doubles it again.
+margin halves the size of a ladder's side, and each ``reduce_ns`` without another one doubles it again. What was cancelled by
+somebody else is quoted again after ``hold_ns``, or when a person resumes.
 """
 
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.stdlib cimport calloc, free
 
-from engine.core.instrument cimport Instrument
+from engine.core.instrument cimport PULL_CANCELLED, Instrument
 from engine.core.risk cimport MODE_ACTIVE, MODE_REDUCING, Gate
 
 cdef enum:
@@ -56,6 +58,7 @@ cdef class Restraint:
         self.reduce_drawdown_usd = limits.reduce_drawdown_usd
         self.recovery = limits.recovery
         self.foreign_reduces = limits.foreign_reduces
+        self.hold_ns = limits.hold_ns
 
     def forget(self) -> None:
         """Equity and fills count from now on: a person has looked at what was."""
@@ -92,12 +95,28 @@ cdef class Restraint:
         self.begin_c(CAUSE_FOREIGN, text, now_ns)
         return True
 
+    def cancelled(self, Instrument of, str text, int64_t now_ns) -> None:
+        """Somebody else cancelled orders, ``of`` one instrument or (None) all: nothing of it is quoted for ``hold_ns``."""
+        cdef Instrument instrument
+        if self.hold_ns == 0:
+            return
+        for instrument in self.instruments:
+            if of is None or instrument is of:
+                instrument.hold_c(now_ns + self.hold_ns, PULL_CANCELLED)
+        self.holds += self.held is None
+        self.held = text if of is None else f"{text} of {of.name.decode()}"
+        self.held_until_ns = now_ns + self.hold_ns
+        self._apply()
+
     def settle(self, int64_t now_ns) -> None:
         """End what has been over for long enough."""
         cdef int32_t i
         for i in range(CAUSES):
             if self.until_ns_[i] and now_ns >= self.until_ns_[i]:
                 self.until_ns_[i] = 0
+        if self.held_until_ns and now_ns >= self.held_until_ns:
+            self.held = None
+            self.held_until_ns = 0
         if self.whole_ns and now_ns >= self.whole_ns:
             self.halvings -= 1
             self.whole_ns = now_ns + self.reduce_ns if self.halvings else 0
@@ -105,7 +124,13 @@ cdef class Restraint:
 
     def lift(self) -> None:
         """A person resumes: no cause counts any more, and what was lost or traded before does not either."""
+        cdef Instrument instrument
         cdef int32_t i
+        for instrument in self.instruments:
+            if instrument.hold_why == PULL_CANCELLED:
+                instrument.hold_until_ns = 0
+        self.held = None
+        self.held_until_ns = 0
         for i in range(CAUSES):
             self.until_ns_[i] = 0
         self.halvings = 0
@@ -118,7 +143,7 @@ cdef class Restraint:
         cdef Instrument instrument
         cdef int32_t i
         cdef str reason = None
-        self.due_ns = self.whole_ns if self.whole_ns else INT64_MAX
+        self.due_ns = min(self.whole_ns if self.whole_ns else INT64_MAX, self.held_until_ns if self.held_until_ns else INT64_MAX)
         for i in range(CAUSES):
             if self.until_ns_[i]:
                 self.due_ns = min(self.due_ns, self.until_ns_[i])

@@ -12,6 +12,7 @@ def describe(core: Any) -> dict[str, Any]:
         "mode": core.mode,
         "halt_reason": core.halt_reason,
         "reduce_reason": core.restraint.reason,
+        "hold_reason": core.restraint.held,
         "size_share": 0.5**core.restraint.halvings,
         "session": core.session.state.name,
         "config_version": core.config_version,

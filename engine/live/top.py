@@ -73,6 +73,8 @@ def head(found: Mapping[str, Any]) -> str:
         lines.append(f"halted: {found['halt_reason']}")
     if found["reduce_reason"]:
         lines.append(f"only reduces: {found['reduce_reason']}")
+    if found["hold_reason"]:
+        lines.append(f"held: {found['hold_reason']}")
     if found["age_s"] > SILENT_S:
         lines.append(f"SILENT for {found['age_s']:.1f} s: hung, stopped or starved")
     return "\n".join(lines)

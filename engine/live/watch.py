@@ -8,6 +8,7 @@ WATCHED: tuple[tuple[str, int], ...] = (
     ("mode", WARNING),
     ("halt_reason", WARNING),
     ("reduce_reason", WARNING),
+    ("hold_reason", WARNING),
     ("session", INFO),
     ("fills", INFO),
     ("last_error", WARNING),

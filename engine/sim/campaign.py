@@ -59,6 +59,8 @@ MARKS: tuple[str, ...] = (
     "reduces: margin:",
     "reduces: position",
     "reduces: drawdown",
+    "held: all",
+    "held: an instrument",
     "resume refused",
     "close: malformed message",
     "close: the venue asked for a new connection",

@@ -350,6 +350,20 @@ class TrustsProtection(Canary):
         return [] if data.startswith(PROTECTION) else [data]
 
 
+class PutsBack(Canary):
+    """What somebody else cancelled is quoted again at once."""
+
+    name, within = "puts back what was cancelled by hand", 200
+
+    def plan(self, plan: CorePlan) -> CorePlan:
+        """Break it in the plan."""
+        return replace(plan, limits=replace(plan.limits, hold_ns=0))
+
+    def changed(self, plan: CorePlan) -> CorePlan | None:
+        """Break it there as well."""
+        return self.plan(plan)
+
+
 class _Late(MessageHandler):
     """Gives each message to the core before the journal."""
 
@@ -415,5 +429,6 @@ CANARIES: tuple[type[Canary], ...] = (
     RevivesOrders,
     TrustsProtection,
     KeepsOldLimits,
+    PutsBack,
     JournalsLate,
 )

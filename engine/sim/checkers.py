@@ -14,6 +14,7 @@ import orjson
 from engine.core.step import Core
 from engine.sim.bookwatch import BookWatch
 from engine.sim.guard import PROTECTION, Guard
+from engine.sim.holds import Holds
 from engine.sim.ledger import Ledger
 from engine.sim.options import LOT_CONTRACTS, LOT_E8, SECOND_NS, SwarmOptions
 from engine.sim.twin import Record, Twin
@@ -72,6 +73,7 @@ class Checker:
         products = {name: exchange.listings[name].spec.product for name in self._names}
         self.guard = Guard(core, products)
         self.ledger = Ledger(core)
+        self.holds = Holds(core, options)
         self.books = BookWatch(core, exchange)
         self._twin = Twin(core, options.seed, read)
         self.cleared = 0
@@ -98,6 +100,7 @@ class Checker:
         self._sides = 0
         self.guard.restarted(core)
         self.ledger.restarted(core)
+        self.holds.restarted(core)
         self.books.restarted(core)
 
     def reconfigured(self, options: SwarmOptions, now_ns: int) -> None:
@@ -149,6 +152,7 @@ class Checker:
             if data.startswith(ORDERS):
                 rows = orjson.loads(data)["notification"]
                 self.ledger.told(rows)
+                self.holds.told(rows, now_ns)
                 if self._moving and self.options.mode == "orders":
                     self._reported(rows)
                 if STP in data and not self.foreign_lots:
@@ -229,6 +233,7 @@ class Checker:
             raise Violation(12, f"quoted in state {core.session.state.name}")
         if self.halted:
             raise Violation(14, "quoted while halted")
+        self.holds.quoting(self._now_ns)
         if self._connection is not None and self._connection.persistent:
             raise Violation(12, "quoted before cancel-on-disconnect was set")
         if name is None:
@@ -355,6 +360,7 @@ class Checker:
     def deep(self, now_ns: int, quiet: bool) -> None:
         """Every order that can trade is believed possible. ``quiet``: nothing is on its way to the core."""
         self.guard.reported()
+        self.holds.judge()
         if not self.core.session.is_live:
             return
         self.ledger.positions()

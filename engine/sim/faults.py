@@ -128,8 +128,9 @@ def _foreign_trade(host: "Operator", rng: "Random") -> bool:
 
 
 def _foreign_cancel(host: "Operator", rng: "Random") -> bool:
-    """A person cancels everything by hand."""
-    host.foreign("private/cancel_all", {})
+    """A person cancels everything by hand, or one order."""
+    ours = host.checker.ours()
+    host.cancel_by_hand(rng.choice(ours).id if ours and rng.random() < 0.3 else None)
     return True
 
 

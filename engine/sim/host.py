@@ -79,6 +79,7 @@ class Host:
         self._halted_ns = 0
         self._was_halted = False
         self._reductions = 0
+        self._holds = 0
         self._breaches: dict[bytes, int] = {}
 
     @property
@@ -185,6 +186,9 @@ class Host:
         if core.restraint.reductions > self._reductions and core.restraint.reason is not None:
             self.marks[f"reduces: {core.restraint.reason.split()[0]}"] += 1
         self._reductions = core.restraint.reductions
+        if core.restraint.holds > self._holds and core.restraint.held is not None:
+            self.marks["held: all" if " of the account" in core.restraint.held else "held: an instrument"] += 1
+        self._holds = core.restraint.holds
         for instrument in core.instruments:
             if instrument.breach != self._breaches.get(instrument.name, 0):
                 self._breaches[instrument.name] = instrument.breach

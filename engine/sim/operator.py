@@ -39,6 +39,7 @@ class Operator(Host):
             nonlocal refused
             try:
                 self.driven.operator("resume", self.now_ns)
+                self.checker.holds.lifted()
             except ValueError:
                 refused = True
 
@@ -94,6 +95,14 @@ class Operator(Host):
             self._foreign.receive(orjson.dumps(login), self.now_ns)
         request = {"method": method, "params": params, "id": 2}
         self._foreign.receive(orjson.dumps(request), self.now_ns)
+
+    def cancel_by_hand(self, order_id: int | None) -> None:
+        """A person cancels one order in the web interface, or everything."""
+        self.checker.holds.expected = True
+        if order_id is None:
+            self.foreign("private/cancel_all", {})
+        else:
+            self.foreign("private/cancel", {"order_id": f"{order_id:016X}"})
 
     def fill_disk(self) -> bool:
         """The disk takes nothing any more: the run ends in order, and another one begins elsewhere. False: no disk."""

@@ -178,12 +178,13 @@ class SwarmOptions:
 
     @property
     def windows(self) -> dict[str, Any]:
-        """Limits of the account within a window, and what trades of others do."""
+        """Limits of the account within a window, and what trades and cancels of others do."""
         rng = self.rng("windows")
         return {
             "max_loss_usd": rng.choice((inf, inf, 0.003, 0.01)) * self.max_lots * LOT_CONTRACTS * PRICES_USD["BTCUSD"],
             "max_fills": rng.choice((0, 0, 0, 0, 3, 6)),
             "foreign_reduces": rng.random() < 0.5,
+            "hold_ns": rng.choice((0, 300, 1000, 3000)) * MS,
         }
 
     @property

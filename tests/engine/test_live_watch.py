@@ -21,6 +21,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "mode": "ACTIVE",
         "halt_reason": None,
         "reduce_reason": None,
+        "hold_reason": None,
         "session": "LIVE",
         "last_error": None,
         "positions": {},

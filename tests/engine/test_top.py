@@ -45,6 +45,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "seconds": 61.0,
         "halt_reason": None,
         "reduce_reason": None,
+        "hold_reason": None,
         "ticks": 12,
         "messages_sent": 7,
         "quotes_sent": 5,

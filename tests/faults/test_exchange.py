@@ -184,21 +184,31 @@ def test_without_a_second_connection_the_old_one_is_quoted_on_until_it_ends(worl
     assert quoter.stop()["orders_left"] == 0
 
 
-@row(slow=["E20-orders-taken-by-a-person"])
-def test_orders_removed_by_someone_else_come_back_without_a_war(world: World, row: str) -> None:
-    quoter = world.quoting()
+HELD_S = 4
+
+
+@row("O6-everything-cancelled-in-the-web-interface", slow=["E20-orders-taken-by-a-person"])
+def test_orders_cancelled_by_someone_else_come_back_only_after_a_while(world: World, row: str) -> None:
+    """Nothing is quoted for as long from the first cancel on, however often it is repeated, and the log says why."""
+    reason = "client_bulk_cancel" if row.startswith("everything") else "client_cancel"
+    quoter = world.quoting(risk__foreign_cancel_seconds=str(HELD_S))
 
     def cancel_all(exchange: object) -> None:
         for account in world.venue.exchange.accounts.values():
-            world.venue.exchange.execution.cancel_all(list(account.orders.values()), "client_cancel")
+            world.venue.exchange.execution.cancel_all(list(account.orders.values()), reason)
 
-    started = time.monotonic()
+    cancelled = time.monotonic()
     for _ in range(5):
         world.venue.call(cancel_all)
         time.sleep(0.2)
-    assert len(world.venue.sent(started)) <= 40
+    time.sleep(HELD_S - 2)
+    entries = [entry for asked in world.venue.sent(cancelled + 0.2) for entry in asked.params["quotes"]]
+    assert not [entry for entry in entries if entry.get("b") or entry.get("a")]
+    assert not world.venue.orders()
     wait_until(world.venue.orders, AGAIN_S, "quotes in the market")
-    assert quoter.stop()["orders_left"] == 0
+    report = quoter.stop()
+    assert (report["connections"], report["mode"], report["orders_left"]) == (1, "ACTIVE", 0)
+    assert "somebody else cancelled" in quoter.log.read_text()
 
 
 @row("E23-leftovers-of-a-killed-run")

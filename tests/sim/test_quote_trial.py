@@ -23,7 +23,7 @@ MASS_ONLY = ("trusts what is kept", "settles at once")
 
 
 def trial(mode: str, fault: str = "none") -> QuoteTrial:
-    limits = Limits(inf, inf, inf, 5000.0, inf, cooldown_ns=10**15)
+    limits = Limits(inf, inf, inf, 5000.0, inf, cooldown_ns=10**15, hold_ns=0)
     plan = replace(core_plan(Config()), mode=mode, requote_ticks=0, requote_bps=0.0, limits=limits)
     return QuoteTrial(plan, addresses(), 1, fault)
 

@@ -10,6 +10,7 @@ from engine.sim.canaries import (
     CountsTwice,
     HearsTheDead,
     JournalsLate,
+    PutsBack,
     ReadsWrongly,
     RevivesOrders,
     SkipsTotals,
@@ -32,6 +33,7 @@ INVARIANTS = [
     (ReadsWrongly, 26),
     (HearsTheDead, 27),
     (ConnectsAtOnce, 29),
+    (PutsBack, 35),
 ]
 
 
