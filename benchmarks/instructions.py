@@ -86,7 +86,7 @@ def portable_kernels() -> bytes:
     """The kernels that trade, for a processor whose instructions callgrind knows: it has no AVX-512."""
     from kernels import compiled
 
-    return kept.object_code({name: getattr(compiled, f"_{name}") for name in kept.names()}, PROCESSOR)
+    return kept.object_code(compiled.callbacks(), PROCESSOR)
 
 
 def played(made: Session) -> Played:
@@ -177,11 +177,12 @@ def slowed_quote(share: float, whole: float) -> bytes:
     import numba
     from numba import carray
 
-    from kernels import compiled, quote
+    from kernels import quote
+    from kernels.kernel import QUOTE_SIGNATURE
 
     turns = round(share * whole / INSTRUCTIONS_A_TURN)
 
-    @numba.cfunc(compiled.QUOTE_SIGNATURE, error_model="numpy")
+    @numba.cfunc(QUOTE_SIGNATURE, error_model="numpy")
     def slowed(market: Any, model: Any, target: Any) -> int:
         value = carray(market, 1)[0].now_ns
         for i in range(turns):

@@ -6,8 +6,7 @@ by the aggressor. State is one Candles record with arrays of CANDLES_MAX, owned 
 """
 
 from kernels.kernel import Record, candles_record, i4, i8, kernel
-from kernels.ladder import TICKS_MAX
-from kernels.resolve import LOTS_MAX
+from kernels.limits import LOTS_MAX, TICKS_MAX
 
 CANDLES_MAX = 128  # length of the record's arrays
 

@@ -11,118 +11,16 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numba import carray, types  # type: ignore[attr-defined]
+from numba import carray  # type: ignore[attr-defined]
 
-from kernels import candles as candle_kernels
-from kernels import forecast as forecast_kernels
 from kernels import position as position_kernels
 from kernels import quote as quote_kernels
+from kernels import quoting_callbacks as quoting
 from kernels import resolve as resolve_kernels
-from kernels import volatility as volatility_kernels
+from kernels import signal_callbacks as signals
 from kernels.addresses import Addresses
-from kernels.kernel import (
-    COMPILES,
-    OPTIONS,
-    candles_record,
-    f8,
-    flow_record,
-    forecast_record,
-    i4,
-    i8,
-    market_record,
-    model_record,
-    position_record,
-    settings_record,
-    target_record,
-    volatility_record,
-)
+from kernels.kernel import COMPILES, QUOTE_SIGNATURE, i4, market_record, model_record, target_record
 from kernels.records import CANDLES, FLOW, FORECAST, MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
-
-CALLBACK_OPTIONS: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name != "nogil"}
-QUOTE_SIGNATURE = i4(*map(types.CPointer, (market_record, model_record, target_record)))
-
-
-def pointer(record: Any) -> Any:
-    """Numba type of a C pointer to a record type."""
-    return types.CPointer(record)  # type: ignore[no-untyped-call]
-
-
-def callback(signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a C callback now, for this one Numba signature, or load it from the cache."""
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        return numba.cfunc(signature, **CALLBACK_OPTIONS)(function)
-
-    return decorate
-
-
-@callback(i4(pointer(settings_record), f8, pointer(model_record)))
-def _resolve(settings: Any, price_usd: float, model: Any) -> int:
-    return resolve_kernels.resolve(carray(settings, 1)[0], price_usd, carray(model, 1)[0])
-
-
-@callback(i4(pointer(model_record), f8))
-def _hold(model: Any, sigma_usd: float) -> int:
-    return resolve_kernels.hold(carray(model, 1)[0], sigma_usd)
-
-
-@callback(QUOTE_SIGNATURE)
-def _quote(market: Any, model: Any, target: Any) -> int:
-    return quote_kernels.quote(carray(market, 1)[0], carray(model, 1)[0], carray(target, 1)[0])
-
-
-@callback(f8(pointer(volatility_record), f8, i8))
-def _volatility(state: Any, price_usd: float, t_ns: int) -> float:
-    return volatility_kernels.update(carray(state, 1)[0], price_usd, t_ns)
-
-
-@callback(i4(pointer(position_record), i8, i8, f8))
-def _fill(position: Any, signed_lots: int, price_ticks: int, fee_usd: float) -> int:
-    return position_kernels.fill(carray(position, 1)[0], signed_lots, price_ticks, fee_usd)
-
-
-@callback(
-    i4(pointer(flow_record), pointer(candles_record), pointer(forecast_record), pointer(market_record), *([i8] * 5))
-)
-def _trade(
-    flow: Any,
-    candles: Any,
-    state: Any,
-    market: Any,
-    aggressor: int,
-    price_ticks: int,
-    lots: int,
-    t_ns: int,
-    begins: int,
-) -> int:
-    return forecast_kernels.trade(
-        carray(flow, 1)[0],
-        carray(candles, 1)[0],
-        carray(state, 1)[0],
-        carray(market, 1)[0],
-        aggressor,
-        price_ticks,
-        lots,
-        t_ns,
-        begins,
-    )
-
-
-@callback(i4(pointer(flow_record), pointer(candles_record), pointer(forecast_record), pointer(market_record)))
-def _refresh(flow: Any, candles: Any, state: Any, market: Any) -> int:
-    return forecast_kernels.refresh(
-        carray(flow, 1)[0], carray(candles, 1)[0], carray(state, 1)[0], carray(market, 1)[0]
-    )
-
-
-@callback(i4(pointer(forecast_record), pointer(market_record), f8))
-def _forecast(state: Any, market: Any, tick_usd: float) -> int:
-    return forecast_kernels.forecast(carray(state, 1)[0], carray(market, 1)[0], tick_usd)
-
-
-@callback(i4(pointer(candles_record), i8))
-def _close_due(candles: Any, now_ns: int) -> int:
-    return candle_kernels.close_due(carray(candles, 1)[0], now_ns)
 
 
 class Callables(NamedTuple):
@@ -140,18 +38,33 @@ class Callables(NamedTuple):
 
 
 _RECORDS = (SETTINGS, MODEL, MARKET, TARGET, VOLATILITY, POSITION, FLOW, CANDLES, FORECAST)
-_FUNCTIONS: tuple[Any, ...] = (_resolve, _hold, _quote, _volatility, _fill, _trade, _refresh, _forecast, _close_due)
+_CALLBACKS: dict[str, Any] = {
+    "resolve": quoting.resolve,
+    "hold": quoting.hold,
+    "quote": quoting.quote,
+    "volatility": quoting.volatility,
+    "fill": quoting.fill,
+    "trade": signals.trade,
+    "refresh": signals.refresh,
+    "forecast": signals.forecast,
+    "close_due": signals.close_due,
+}
 _strategies: list[Any] = []
+
+
+def callbacks() -> dict[str, Any]:
+    """Numba's C callbacks, by the names of ``Addresses``."""
+    return dict(_CALLBACKS)
 
 
 def addresses() -> Addresses:
     """The C function pointers."""
-    return Addresses(*(function.address for function in _FUNCTIONS))
+    return Addresses(**{name: function.address for name, function in _CALLBACKS.items()})
 
 
 def callables() -> Callables:
     """The C functions for checks from Python; slow beside their twins, and as unguarded as any C function."""
-    return Callables(*(function.ctypes for function in _FUNCTIONS))
+    return Callables(**{name: function.ctypes for name, function in _CALLBACKS.items()})
 
 
 def compile_count() -> int:

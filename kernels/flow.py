@@ -9,7 +9,7 @@ book before it gets here.
 """
 
 from kernels.kernel import Record, f8, flow_record, i4, i8, kernel
-from kernels.ladder import TICKS_MAX
+from kernels.limits import TICKS_MAX
 from kernels.vamp import has_opinion, share, span_factor, time_factor
 
 TAKEN = 0

@@ -11,15 +11,11 @@ Set-up only; reads and writes the cache directory.
 """
 
 import hashlib
-import importlib
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache as once
 from importlib import metadata
@@ -30,13 +26,12 @@ from llvmlite import binding  # type: ignore[import-untyped]
 
 from kernels import cache, proof, records
 from kernels.addresses import Addresses
+from kernels.compiling import compile_all
 
 FILE = "kernels.object"
 LIBM = frozenset(
     ("exp", "expm1", "log", "log1p", "log2", "log10", "pow", "sqrt", "floor", "ceil", "rint", "fabs", "fmod", "tanh")
 )
-BESIDE = "from kernels import position, volatility, forecast"
-"""What a second process compiles meanwhile: about half of the work."""
 
 Engine = Any
 _engines: list[Engine] = []
@@ -135,13 +130,12 @@ def _symbol(name: str) -> str:
 
 def _compiled(file: Path) -> Addresses:
     """The kernels after a compilation, kept in ``file``; Numba's own where that cannot be."""
-    with _compiling_beside():
-        importlib.import_module("kernels.quote")
+    compile_all()
     from kernels import compiled
 
     original = compiled.addresses()
     try:
-        made = object_code({name: getattr(compiled, f"_{name}") for name in names()})
+        made = object_code(compiled.callbacks())
         kept = Addresses(**linked(made, names()))
         if proof.answers(kept) != proof.answers(original):
             raise NotKept("the optimised kernels differ from Numba's")
@@ -151,24 +145,6 @@ def _compiled(file: Path) -> Addresses:
             warnings.warn(f"the kernels are not kept: {error}", cache.CacheWarning, stacklevel=3)
         return original
     return kept
-
-
-@contextmanager
-def _compiling_beside() -> Iterator[None]:
-    """A second process compiles half of the kernels into Numba's cache, where there is a second processor.
-
-    Should it fail, what is missing is compiled in this one.
-    """
-    if len(os.sched_getaffinity(0)) < 2:
-        yield
-        return
-    none = subprocess.DEVNULL
-    with subprocess.Popen([sys.executable, "-c", BESIDE], stdin=none, stdout=none, stderr=none) as child:
-        try:
-            yield
-        except BaseException:
-            child.kill()
-            raise
 
 
 def object_code(callbacks: dict[str, Any], processor: str | None = None) -> bytes:

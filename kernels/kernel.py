@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 import numba
+from numba import types
 from numba.core import config, event
 
 from kernels import cache
@@ -38,13 +39,14 @@ event.register("numba:run_pass", COMPILES)  # type: ignore[no-untyped-call]
 Function = TypeVar("Function", bound=Callable[..., Any])
 Record: TypeAlias = Any  # one element of an array of a kernels.records dtype, passed by reference
 
-OPTIONS: dict[str, Any] = {"cache": True, "fastmath": False, "error_model": "numpy", "nogil": True}
+CALLBACK_OPTIONS: dict[str, Any] = {"cache": True, "fastmath": False, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = CALLBACK_OPTIONS | {"nogil": True}
 
 f8 = numba.float64
 i8 = numba.int64
 i4 = numba.int32
-pair = numba.types.UniTuple(numba.float64, 2)  # type: ignore[no-untyped-call]
-int_pair = numba.types.UniTuple(numba.int64, 2)  # type: ignore[no-untyped-call]
+pair = types.UniTuple(numba.float64, 2)  # type: ignore[no-untyped-call]
+int_pair = types.UniTuple(numba.int64, 2)  # type: ignore[no-untyped-call]
 
 settings_record = numba.from_dtype(SETTINGS)
 model_record = numba.from_dtype(MODEL)
@@ -63,5 +65,22 @@ def kernel(signature: Any) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         compiled: Function = numba.njit(signature, **OPTIONS)(function)
         return compiled
+
+    return decorate
+
+
+def pointer(record: Any) -> Any:
+    """Numba type of a C pointer to a record type."""
+    return types.CPointer(record)  # type: ignore[no-untyped-call]
+
+
+QUOTE_SIGNATURE = i4(*map(pointer, (market_record, model_record, target_record)))
+
+
+def callback(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a C callback now, for this one Numba signature, or load it from the cache."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        return numba.cfunc(signature, **CALLBACK_OPTIONS)(function)
 
     return decorate

@@ -8,7 +8,6 @@ import math
 from kernels.kernel import Record, f8, i8, int_pair, kernel, model_record, target_record
 from kernels.sizing import level_lots
 
-TICKS_MAX = 2**29  # highest price in ticks; a double then still resolves a tick to SNAP_TICKS
 SNAP_TICKS = 1e-6  # a price nearer than this to a whole tick is that tick, so that rounding error moves no quote
 
 

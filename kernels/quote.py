@@ -8,8 +8,8 @@ three records.
 import math
 
 from kernels.kernel import Record, f8, i4, kernel, market_record, model_record, pair, target_record
-from kernels.ladder import TICKS_MAX, best_quotes, write_asks, write_bids
-from kernels.resolve import LEVELS_MAX
+from kernels.ladder import best_quotes, write_asks, write_bids
+from kernels.limits import LEVELS_MAX, TICKS_MAX
 from kernels.sizing import calm, edge_share, exposure_share, room, size_factor
 
 OK = 0  # a ladder; capacity or the position may have left a side, or both, empty

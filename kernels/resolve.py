@@ -10,10 +10,9 @@ import math
 from kernels.avellaneda import liquidity_usd
 from kernels.glft import coefficients, gamma_of_skew
 from kernels.kernel import Record, f8, i4, i8, kernel, model_record, settings_record
+from kernels.limits import LEVELS_MAX, LOTS_MAX
 
-LEVELS_MAX = 10  # length of the record's arrays
 SPREAD_TICKS_MAX = 2**40  # stands for "no maximum" in whole ticks
-LOTS_MAX = 2**31  # one level's lots; the position's bound
 NEARLY = 1e-9  # relative slack in which a quotient counts as the whole number it was meant to be
 
 OK = 0

@@ -8,8 +8,7 @@ call, after the strategy; a target that does not pass becomes empty.
 import math
 
 from kernels.kernel import Record, i4, kernel, market_record, model_record, target_record
-from kernels.ladder import TICKS_MAX
-from kernels.resolve import LEVELS_MAX, LOTS_MAX
+from kernels.limits import LEVELS_MAX, LOTS_MAX, TICKS_MAX
 
 OK = 0
 COUNT = 1

@@ -15,8 +15,7 @@ our own resting order is one of them, with the taker as aggressor, and is counte
 import math
 
 from kernels.kernel import Record, f8, flow_record, i4, i8, kernel
-from kernels.ladder import TICKS_MAX
-from kernels.resolve import LOTS_MAX
+from kernels.limits import LOTS_MAX, TICKS_MAX
 
 TAKEN = 0
 BAD_TRADE = 1  # side, price or size without a meaning: nothing changed

@@ -28,8 +28,8 @@ from kernels.kernel import (
     target_record,
     volatility_record,
 )
+from kernels.limits import LEVELS_MAX
 from kernels.quote import quote
-from kernels.resolve import LEVELS_MAX
 from kernels.volatility import update
 
 Handler = Callable[[bytes, int], bytes]

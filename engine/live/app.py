@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import time
+import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,7 @@ from feed.connection import check_address
 from feed.venue import Network
 from kernels import kept, proof
 from kernels.addresses import Addresses
+from kernels.cache import CacheWarning
 
 FIRST_LINE_S = 1.0
 URLS = {"test": Network.TEST.value, "prod": Network.PROD.value}
@@ -101,7 +103,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         writer = journal_writer(plan, line.note)
         if writer is not None:
             stack.callback(writer.close)
-        addresses = _kernels(options.strategy, loaded.config)
+        addresses = _kernels(options.strategy, loaded.config, line, log)
         url = _claimed(stack, plan, options, credentials.kid)
         heart = stack.enter_context(Heart(plan, url)) if options.supervised else None
         for missing in before_start(options.tuning):
@@ -265,9 +267,13 @@ def _credentials(plan: LivePlan, *, supervised: bool) -> Credentials:
     return find_key(plan.credentials, plan.network, os.environ)
 
 
-def _kernels(strategy: str | None, config: Config) -> Addresses:
+def _kernels(strategy: str | None, config: Config, line: StatusLine, log: Logger) -> Addresses:
     """Load the kernels, or compile them; compare them with published numbers; then a user's strategy."""
-    addresses = kept.addresses()
+    with warnings.catch_warnings(record=True, category=CacheWarning, action="always") as noted:
+        addresses = kept.addresses()
+    for one in noted:
+        line.note(f"note: {one.message}")
+        log.warning("kernels", extra={"fields": {"problem": str(one.message)}})
     failed = [check for check in proof.run(addresses) if not check.passed]
     if failed:
         names = ", ".join(check.name for check in failed)

@@ -7,11 +7,14 @@ import logging
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.config import load
+from engine.live import app
 from engine.live.clock import now_ns
 from engine.live.host import facts, hints
 from engine.live.latency import PREFIX, Latency
@@ -22,6 +25,8 @@ from engine.live.report import run_report
 from engine.live.status import StatusLine, status_line, summary
 from engine.live.tuning import Tuning
 from feed.waterfall import Waterfall
+from kernels.addresses import Addresses
+from kernels.cache import CacheWarning
 from kernels.histogram import Histogram
 from kernels.segment import segments
 
@@ -241,3 +246,18 @@ def test_latency_without_shared_memory_says_so_and_works(monkeypatch: pytest.Mon
     with Latency(said.append) as latency:
         assert "quoter top" in said[0] and "No space left" in said[0]
         assert latency.brief()["tick_to_quote"]["n"] == 0
+
+
+def test_kernels_that_were_compiled_alone_are_told_and_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, shown = app.kept.addresses(), io.StringIO()
+
+    def compiled_alone() -> Addresses:
+        warnings.warn("half of the kernels is compiled here: killed", CacheWarning, stacklevel=1)
+        return real
+
+    monkeypatch.setattr(app.kept, "addresses", compiled_alone)
+    with opened(tmp_path / "log", "info", 1 << 20) as log:
+        assert app._kernels(None, load().config, StatusLine(shown), log) == real
+    assert shown.getvalue() == "note: half of the kernels is compiled here: killed\n"
+    logged = json.loads((tmp_path / "log").read_text())
+    assert (logged["level"], logged["problem"]) == ("warning", "half of the kernels is compiled here: killed")
