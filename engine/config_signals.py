@@ -40,8 +40,8 @@ class Signals(Section):
     horizon_samples: int = key(30, "samples", "how far ahead the move of the mid is forecast", ge=1, le=63)
     memory: Finite = key(3600.0, "s", "time over which what was learnt fades", ge=10, le=604_800)
     confidence: Finite = key(
-        # Nine signals are asked every ten seconds: at 0.9 a worthless one is let in several times an hour.
-        0.999,
+        # Its end nearest to zero is what a signal may do: at 0.8 that is exceeded by the truth nine times in ten.
+        0.8,
         "fraction",
         "of the interval of a signal's correlation that must not hold zero",
         ge=0.5,
@@ -68,7 +68,7 @@ class Signals(Section):
     widen_at: Finite = key(
         2.5,
         "multiplier",
-        "stress that widens: sigma over its mean, or half-spread with toxicity over without",
+        "stress that widens: sigma over its usual top, or half-spread with toxicity over without",
         gt=1,
         le=100,
     )

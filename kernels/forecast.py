@@ -2,10 +2,15 @@
 
 On a grid of time every signal is noted with the mid; ``steps`` samples later the move is known, in spans (sigma times
 the root of the horizon), and enters exponentially weighted moments. A signal counts when the interval of its
-correlation with the move does not hold zero; the interval is that of a slope under overlapping moves (Newey and West,
-Econometrica 55(3), 1987: Bartlett weights over the overlap). The weights of those that count are one regression,
-shrunk as if each were drawn around zero before (ridge). Alpha is the weighted sum, capped: Cartea and Wang (IJTAF
-23(3), 2020) to first order, both quotes move by the move expected over the horizon.
+correlation with the move does not hold zero. Moves overlap and signals persist, so outcomes are fewer than samples: by
+Bartlett (J. Royal Statistical Society Supplement 8(1), 1946) the variance of a correlation is that of independent
+samples times the sum over lags of both autocorrelations, of which that of overlapping moves is known and the signal's
+is estimated. (Estimating that of their product, as Newey and West do, takes far more than the samples of an hour.)
+
+The weights of those that count are one regression, shrunk as if each were drawn around zero before (ridge), and each
+by the share of its correlation that is certain, the end of the interval nearest to zero over the estimate: it grows
+from zero, so what is let in by chance does little. Alpha is the weighted sum, capped: Cartea and Wang (IJTAF 23(3),
+2020) to first order, both quotes move by the move expected over the horizon.
 
 State is one Forecast record, owned by the thread that runs the core. Samples are taken after the requests have left;
 a decision costs ``forecast`` alone.
@@ -69,7 +74,7 @@ def _learn_moves(state: Record, move: float) -> int:
 
 @kernel(i4(forecast_record, i8, f8))
 def _learn_signals(state: Record, row: int, move: float) -> int:
-    """Moments of each signal with the move (with its size for those without a direction), and their noise."""
+    """Moments of each signal with the move (with its size for those without a direction), and its persistence."""
     keep = 1.0 - 1.0 / max(state.span, 2.0)
     gain = 1.0 / state.weight_sum
     steps = horizon_steps(state)
@@ -83,19 +88,26 @@ def _learn_signals(state: Record, row: int, move: float) -> int:
         dy = move - state.move_mean if directed else abs(move) - state.size_mean
         state.variance[i] = keep * state.variance[i] + before * after
         state.covariance[i] = keep * state.covariance[i] + before * dy
-        slope = state.covariance[i] / state.variance[i] if state.variance[i] > 0.0 else 0.0
-        product = after * (dy - slope * after)
-        state.product[at * FEATURES + i] = product
-        noise = product * product
+        state.deviation[at * FEATURES + i] = after
+        lagged = 0.0
         for lag in range(1, min(steps, state.outcomes + 1)):
             older = (at - lag + PENDING_MAX) % PENDING_MAX
-            noise += 2.0 * (1.0 - lag / steps) * product * state.product[older * FEATURES + i]
-        state.noise[i] = keep * state.noise[i] + noise
+            lagged += (1.0 - lag / steps) * state.deviation[older * FEATURES + i]
+        state.long_run[i] = keep * state.long_run[i] + after * (after + 2.0 * lagged)
     for i in range(signal_kernels.DIRECTIONS):
         for j in range(signal_kernels.DIRECTIONS):
             both = (state.seen[row * FEATURES + i] - state.mean[i]) * (state.seen[row * FEATURES + j] - state.mean[j])
             state.cross[i * FEATURES + j] = keep * state.cross[i * FEATURES + j] + both
     return 0
+
+
+@kernel(f8(forecast_record, i8))
+def overlap(state: Record, i: int) -> float:
+    """Samples that tell as much of a signal's correlation as one that does not overlap: 1 for a signal without memory,
+    the horizon's for one that hardly changes.
+    """
+    steps = float(horizon_steps(state))
+    return min(max(state.long_run[i] / state.variance[i], 1.0), steps) if state.variance[i] > 0.0 else steps
 
 
 @kernel(i4(forecast_record, i8))
@@ -111,9 +123,8 @@ def judge(state: Record, i: int) -> int:
         return NO_VARIANCE
     scale = math.sqrt(state.variance[i] * spread)
     ic = min(max(state.covariance[i] / scale, -1.0), 1.0)
-    # Never narrower than without any overlap, whatever the estimate of the long-run variance says.
-    usual = (1.0 - ic * ic) * state.weight_squares / (state.weight_sum * state.weight_sum)
-    error = state.z * math.sqrt(max(state.noise[i] / (scale * scale), usual, 0.0))
+    alone = (1.0 - ic * ic) * state.weight_squares / (state.weight_sum * state.weight_sum)
+    error = state.z * math.sqrt(max(alone * overlap(state, i), 0.0))
     state.ic[i] = ic
     state.low[i] = max(ic - error, -1.0)
     state.high[i] = min(ic + error, 1.0)
@@ -122,6 +133,14 @@ def judge(state: Record, i: int) -> int:
     if i >= signal_kernels.DIRECTIONS and ic < 0.0:
         return WRONG_SIGN
     return USED
+
+
+@kernel(f8(forecast_record, i8))
+def certain(state: Record, i: int) -> float:
+    """Share in [0, 1] of a signal's correlation that is certain: the end of its interval nearest to zero over it."""
+    nearest = max(float(state.low[i]), -float(state.high[i]), 0.0)
+    size = abs(float(state.ic[i]))
+    return min(nearest / size, 1.0) if size > 0.0 else 0.0
 
 
 @kernel(i4(forecast_record, f8, f8))
@@ -148,6 +167,9 @@ def weigh(state: Record, fair_usd: float, span_usd: float) -> int:
     for i in range(signal_kernels.DIRECTIONS, FEATURES):
         if state.reason[i] == USED:
             state.weight[i] = state.covariance[i] / (state.variance[i] * (1.0 + ridge))
+    for i in range(FEATURES):
+        if state.reason[i] == USED:
+            state.weight[i] *= certain(state, i)
     state.updates += 1
     return 0
 

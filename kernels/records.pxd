@@ -267,7 +267,7 @@ cdef struct Forecast:
     double covariance[10]
     double size_mean          # of the size of the move
     double size_variance
-    double noise[10]          # long-run variance of the products, by Bartlett weights
+    double long_run[10]       # variance of each signal and its autocovariances over the overlap, by Bartlett's formula
     double cross[100]         # covariances of the signals with each other
     double ic[10]             # correlation with the move, and its interval
     double low[10]
@@ -287,8 +287,9 @@ cdef struct Forecast:
     double size_factor        # effective over base size
     double span_usd           # one span at the last sample
     double half_usd           # mean half-spread of the last ladder
-    double sigma_slow         # mean sigma over the memory, USD
-    double vol_stress         # sigma over its mean
+    double sigma_slow         # mean sigma over the memory, USD, and its variance
+    double sigma_variance
+    double vol_stress         # sigma over the top of its usual range
     double toxic_stress       # half-spread with toxicity over the one without
     double lean_halves        # expected move, uncapped, in half-spreads
     int64_t regime            # kernels.regime
@@ -305,7 +306,7 @@ cdef struct Forecast:
     double expected[64]       # alpha in spans, of each sample
     double seen[640]          # PENDING_MAX rows of FEATURES
     double took[256]          # PENDING_MAX rows of the four counts
-    double product[640]       # the last products of a signal's and the move's deviation, by row
+    double deviation[640]     # the last deviations of the signals from their means, by row
 
 ctypedef int32_t (*resolve_fn)(Settings*, double, Model*) noexcept nogil
 ctypedef int32_t (*hold_fn)(Model*, double) noexcept nogil

@@ -256,7 +256,7 @@ FORECAST = np.dtype([
     ("covariance", "f8", (10,)),
     ("size_mean", "f8"),
     ("size_variance", "f8"),
-    ("noise", "f8", (10,)),
+    ("long_run", "f8", (10,)),
     ("cross", "f8", (100,)),
     ("ic", "f8", (10,)),
     ("low", "f8", (10,)),
@@ -277,6 +277,7 @@ FORECAST = np.dtype([
     ("span_usd", "f8"),
     ("half_usd", "f8"),
     ("sigma_slow", "f8"),
+    ("sigma_variance", "f8"),
     ("vol_stress", "f8"),
     ("toxic_stress", "f8"),
     ("lean_halves", "f8"),
@@ -294,7 +295,7 @@ FORECAST = np.dtype([
     ("expected", "f8", (64,)),
     ("seen", "f8", (640,)),
     ("took", "f8", (256,)),
-    ("product", "f8", (640,)),
+    ("deviation", "f8", (640,)),
 ], align=True)
 
 

@@ -10,9 +10,13 @@ widened    stress >= widen_at                           half-spreads times widen
 normal     none of these                                the model's quotes
 =========  ===========================================  ==================================================
 
-Stress is the larger of sigma over its mean, and the half-spread with toxicity over the one without. The first row that
-applies holds. A stricter regime is entered at once; a milder one when the measure of the present one has been below
-``calm`` times its limit for ``hold_ns``. Every change is noted with its time, reason and measure.
+Stress is the larger of sigma over the top of its usual range (the mean and two standard deviations over the memory),
+and the half-spread with toxicity over the one without. Sigma alone is no stress: the model's spread, skew and sizes
+have it already, and a market that has calm and wild hours is expected to be wild. What the model cannot know is a
+market wilder than any that its parameters were learnt in.
+
+The first row that applies holds. A stricter regime is entered at once; a milder one when the measure of the present one
+has been below ``calm`` times its limit for ``hold_ns``. Every change is noted with its time, reason and measure.
 
 State is part of one Forecast record (kernels.forecast), owned by the thread that runs the core; one step a sample.
 """
@@ -34,6 +38,7 @@ EXPECTED_MOVE = 3
 SWITCHED_OFF = 4
 
 CHANGES_MAX = 16
+USUAL = 2.0  # standard deviations above the mean that sigma usually stays below
 
 
 @kernel(f8(forecast_record))
@@ -113,13 +118,16 @@ def step(state: Record, now_ns: int) -> int:
 def measure(state: Record, market: Record, warm: int) -> int:
     """Set the measures from this sample; before the warm-up nothing is unusual. Returns 0."""
     gain = 1.0 / min(float(max(state.samples, 1)), max(state.span, 1.0))
-    state.sigma_slow += gain * (market.sigma_usd - state.sigma_slow)
+    off = market.sigma_usd - state.sigma_slow
+    state.sigma_slow += gain * off
+    state.sigma_variance = (1.0 - gain) * (state.sigma_variance + gain * off * off)
     state.vol_stress = 1.0
     state.toxic_stress = 1.0
     state.lean_halves = 0.0
     if warm == 0 or not (state.sigma_slow > 0.0):
         return 0
-    state.vol_stress = market.sigma_usd / state.sigma_slow
+    top = state.sigma_slow + USUAL * math.sqrt(max(state.sigma_variance, 0.0))
+    state.vol_stress = market.sigma_usd / top
     toxic = max(market.toxic_bid_usd, market.toxic_ask_usd)
     if state.half_usd > 0.0:
         state.toxic_stress = state.half_usd / max(state.half_usd - toxic, 0.1 * state.half_usd)

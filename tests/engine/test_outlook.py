@@ -157,7 +157,8 @@ def test_every_code_of_the_kernels_has_its_words() -> None:
 
 def test_too_much_stress_pulls_everything_and_comes_back() -> None:
     p = plan()
-    low = replace(p.signals, enabled=True, widen_at=1.001, pull_at=1.002, hold_ns=SECOND_NS, calm=1.0)
+    values = {"widen_at": 1.001, "pull_at": 1.002, "hold_ns": SECOND_NS, "calm": 1.0, "toxic_weight": 0.0}
+    low = replace(p.signals, enabled=True, min_samples=3.0, **values)
     w = world(5, signals=low)
     status = run(w, 400)
     told = status["instruments"][NAME]["regime"]

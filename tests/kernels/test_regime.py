@@ -1,10 +1,14 @@
 """The regimes: the table holds, strict at once and mild after a calm, and every change is told."""
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import regime
+from kernels.records import MARKET
 from tests.kernels.flows import SECOND
 from tests.kernels.test_forecast import fresh
 
@@ -55,6 +59,30 @@ def test_a_move_that_turns_changes_the_side_at_once() -> None:
     state = fresh(**LIMITS)
     assert at(state, lean=3.0, seconds=1) == regime.BIDS_ONLY
     assert at(state, lean=-3.0, seconds=2) == regime.ASKS_ONLY
+
+
+def stress_after(sigmas: list[float]) -> float:
+    """Stress by volatility at the last of these sigmas, a sample each."""
+    state, market = fresh(span=1e4), np.zeros(1, MARKET)[0]
+    for n, sigma in enumerate(sigmas, 1):
+        state["samples"], market["sigma_usd"] = n, sigma
+        regime.measure(state, market, 1)
+    return float(state["vol_stress"])
+
+
+def test_a_market_with_wild_hours_is_not_stressed_by_one_more() -> None:
+    """What has been seen is in the spread, the skew and the sizes; what never was is stress, the rarer the more."""
+    hours = ([1.0] * 300 + [5.0] * 100) * 4
+    assert stress_after([*hours, 5.0]) < 1.0
+    assert stress_after([*hours, 30.0]) > 2.5
+    assert stress_after([1.0] * 1600 + [5.0]) > 2.5
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=200))
+def test_stress_by_volatility_knows_no_currency(sigmas: list[float]) -> None:
+    here = stress_after(sigmas)
+    assert 0.0 < here < math.inf
+    assert stress_after([7.0 * sigma for sigma in sigmas]) == pytest.approx(here, rel=1e-6)
 
 
 def test_switching_the_signals_off_ends_every_regime() -> None:
