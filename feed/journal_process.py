@@ -55,7 +55,7 @@ class JournalProcess:
         self._starts: list[float] = []
         self._status: RingReader | None = None
         self._told: dict[str, int] = {name: 0 for name in STATUS.names or ()}
-        self._moved_s = time.monotonic()
+        self._waits_s: float | None = None  # when records were first seen that the writer has not moved since
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the writer
         self._child = self._start()
 
@@ -87,7 +87,7 @@ class JournalProcess:
         if latest is not None:
             told = {name: int(latest[name][0]) for name in self._told}
             if told != self._told:
-                self._told, self._moved_s = told, time.monotonic()
+                self._told, self._waits_s = told, None
         return self._told
 
     def problem(self) -> str | None:
@@ -101,12 +101,13 @@ class JournalProcess:
         if self._child.poll() is not None:
             return self._restart()
         backlog = self.ring.published - told["slots"]
-        now_s = time.monotonic()
-        if backlog == 0:
-            self._moved_s = now_s
         if backlog > self._options.ring_slots * 3 // 4:
             return f"journal: the writer is {backlog} slots behind, the ring holds {self._options.ring_slots}"
-        if now_s - self._moved_s > SILENCE_S_MAX:
+        # Not since it was last asked: nobody asks while a start compiles, or the process is stopped.
+        now_s = time.monotonic()
+        if backlog == 0 or self._waits_s is None:
+            self._waits_s = now_s if backlog else None
+        elif now_s - self._waits_s > SILENCE_S_MAX:
             return f"journal: the writer has taken nothing for {SILENCE_S_MAX:g} s"
         return None
 
@@ -115,7 +116,7 @@ class JournalProcess:
         self._starts = [at_s for at_s in self._starts if now_s - at_s < RESTART_WINDOW_S]
         if len(self._starts) > RESTARTS_MAX:
             return f"journal: its writer died {len(self._starts)} times in a minute: {self._said()}"
-        self._status = None
+        self._status, self._waits_s = None, None
         self.restarts += 1
         try:
             self._child = self._start()

@@ -33,6 +33,7 @@ cdef class TapeHandler(MessageHandler):
     cdef readonly Player player
     cdef readonly int32_t position
     cdef readonly str wrong
+    cdef MessageHandler handler     # the core, or what messages go through on their way to it
     cdef Waterfall waterfall
     cdef int32_t live_at
     cdef int others_c(self) except -1

@@ -270,14 +270,15 @@ cdef class TapeHandler(MessageHandler):
     """Stands between a live connection and a core: messages come from the wire, their times from the tape.
 
     So the core makes the same decisions and sends the same bytes over a real connection as in memory, whatever the pace.
-    From input ``live_at`` on ``waterfall`` counts. Inputs of the tape that are no message are played behind the message
-    before them. ``wrong`` says what went
-    wrong, if anything did: a message that is not the tape's ends the connection.
+    Messages go through the player's ``tap`` where it has one. From input ``live_at`` on ``waterfall`` counts. Inputs of
+    the tape that are no message are played behind the message before them. ``wrong`` says what went wrong, if anything did:
+    a message that is not the tape's ends the connection.
     """
 
     def __init__(self, Core core not None, Player player not None, Waterfall waterfall=None, int32_t live_at=0):
         self.core = core
         self.player = player
+        self.handler = core if player.tap is None else player.tap
         self.waterfall = waterfall
         self.live_at = live_at
 
@@ -299,7 +300,7 @@ cdef class TapeHandler(MessageHandler):
         if self.waterfall is not None and i >= self.live_at:
             self.waterfall.counts()
             self.waterfall = None
-        self.core.on_message_c(message, size, self.player.now_ns[i], self.player.last[i])
+        self.handler.on_message_c(message, size, self.player.now_ns[i], self.player.last[i])
         if self.position < self.player.count and self.player.act[self.position] != ACT_MESSAGE:
             self.others_c()
         return 0

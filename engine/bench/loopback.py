@@ -1,9 +1,9 @@
 """Tick to request over a loopback websocket: the live transport and the core, a picows echo, and a bare C socket.
 
 A server process of its own sends the frames of a recorded session and reads the clock at both ends of each round trip.
-The client walks the whole set-up and answers every tick through ``feed.connection``, exactly as it trades; only
-the times that the core sees are the tape's, so that neither the message budget nor a timer waits. Every request is
-compared with the tape's, to the byte.
+The client walks the whole set-up and answers every tick through ``feed.connection``, with the journal's tap and the
+waterfall, as it trades; only the times that the core sees are the tape's, so that neither the message budget nor a
+timer waits, and nobody reads the journal's ring. Every request is compared with the tape's, to the byte.
 """
 
 import asyncio
@@ -28,13 +28,14 @@ from engine.bench import sdk
 from engine.bench.echo import EchoListener
 from engine.bench.figures import Rounds
 from engine.bench.harness import CountingSink, Player, TapeHandler
-from engine.bench.in_process import tickers
+from engine.bench.in_process import journal_ring, tickers
 from engine.bench.peer import floor_client, server_frame
 from engine.bench.serve import Script
 from engine.bench.tapes import INSTRUMENT, Session
 from engine.live.latency import figures
 from engine.sim.tape import Act
 from feed.connection import client_tls, connect
+from feed.tap import Tap, TapSink
 from feed.transport import WsSink
 from feed.waterfall import Waterfall
 
@@ -108,6 +109,7 @@ class Rig:
         self._records = self._final_records()
         self._cpus = os.sched_getaffinity(0)
         self._waterfall = Waterfall()
+        self._ring = journal_ring()
 
     @property
     def _stdin(self) -> Any:
@@ -124,6 +126,7 @@ class Rig:
 
     def __exit__(self, *_: object) -> None:
         os.sched_setaffinity(0, self._cpus)
+        self._ring.close()
         self._stdin.close()
         try:
             self._server.wait(ANSWER_S_MAX)
@@ -214,8 +217,10 @@ class Rig:
 
     async def _core(self, url: str, context: ssl.SSLContext | None) -> None:
         core, sink = self._session.core(), WsSink(self._waterfall)
-        core.attach(sink)
+        self._player.tap = tap = Tap(core, self._ring)
+        core.attach(TapSink(tap, sink))
         core.stamp(self._waterfall)
+        tap.stamp(self._waterfall)
         self._waterfall.connecting()
         handler = TapeHandler(core, self._player, self._waterfall, self._session.live_at)
         connection = await connect(handler, url, sink=sink, ssl_context=context)

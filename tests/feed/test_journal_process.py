@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from feed import journal_process
 from feed.frames import MessageHandler
 from feed.journal import Journal, Kind
 from feed.journal_process import JournalOptions, JournalProcess
@@ -68,6 +69,7 @@ def test_kill_9_of_the_writer_loses_nothing(tmp_path: Path) -> None:
 QUOTER = """
 import sys, time
 from pathlib import Path
+from feed import journal_process
 from feed.frames import MessageHandler
 from feed.journal_process import JournalOptions, JournalProcess
 from feed.tap import Tap
@@ -94,6 +96,21 @@ def test_kill_9_of_the_quoter_loses_no_record(tmp_path: Path) -> None:
     assert [int(record.data) for record in records] == list(range(len(records)))
     assert len(records) > last
     assert not [name for name in rings.segments("quoter.journal") if f"-{child.pid}-" in name]
+
+
+def test_a_writer_that_takes_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_process, "SILENCE_S_MAX", 0.2)
+    process = JournalProcess(JournalOptions(tmp_path, ring_slots=4096))
+    tap = Tap(MessageHandler(), process.ring)
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(0.3)  # a start that compiles for long, or a quoter that was stopped: nobody asks
+    tap.put(Kind.MESSAGE, 1, b"first")
+    assert process.problem() is None, "the writer had no time for it yet"
+    wait_for(lambda: process.problem() is not None)
+    assert process.problem() == "journal: the writer has taken nothing for 0.2 s"
+    os.kill(process.pid, signal.SIGCONT)
+    wait_for(lambda: process.problem() is None)
+    assert process.close() is None
 
 
 def test_an_overrun_is_told(tmp_path: Path) -> None:
