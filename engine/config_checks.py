@@ -271,6 +271,15 @@ def _rest(config: Config) -> Iterator[Problem]:
             "lower it",
             "trading_strategy.quote_timing.max_lifetime",
         )
+    calibration = config.trading_strategy.calibration
+    if calibration.interval > calibration.memory / 2:
+        yield _clash(
+            config,
+            "trading_strategy.calibration.interval",
+            f"above half of memory = {calibration.memory:g} s: halves of it could not be compared",
+            "lower it",
+            "trading_strategy.calibration.memory",
+        )
     vamp = config.trading_strategy.vamp
     signals = config.trading_strategy.signals
     if signals.pull_at <= signals.widen_at:

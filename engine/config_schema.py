@@ -15,7 +15,7 @@ from pydantic import Field
 
 from engine.config_pull import Pull
 from engine.config_section import LEVELS_MAX, Finite, Multipliers, Name, Names, Section, key
-from engine.config_signals import Signals, Vamp, VolumeCandle
+from engine.config_signals import Calibration, Signals, Vamp, VolumeCandle
 
 
 class Market(Section):
@@ -175,6 +175,7 @@ class TradingStrategy(Section):
     volume_candle: VolumeCandle = VolumeCandle()
     vamp: Vamp = Vamp()
     signals: Signals = Signals()
+    calibration: Calibration = Calibration()
 
 
 class Volatility(Section):
@@ -355,6 +356,7 @@ CHANGEABLE: tuple[str, ...] = (
     "trading_strategy.volume_candle",
     "trading_strategy.vamp",
     "trading_strategy.signals",
+    "trading_strategy.calibration",
 )
 """Keys that a running quoter takes (``quoter set``, SIGHUP), or whole tables of them; others need a restart."""
 

@@ -32,6 +32,15 @@ class Vamp(Section):
     impact_window: int = key(30, "trades", "window of price impact", ge=1, le=100_000)
 
 
+class Calibration(Section):
+    """A and k from our own quotes, while quoting: estimated and shown in any case."""
+
+    live: bool = key(False, "switch", "quote with the estimate of A and k where it is certain, not with kappa as given")
+    interval: Finite = key(60.0, "s", "time between two estimates", ge=1, le=86400)
+    memory: Finite = key(3600.0, "s", "what is older is forgotten", ge=60, le=604_800)
+    most: Finite = key(2.0, "multiplier", "most that A and k may be above or below what is configured", ge=1, le=10)
+
+
 class Signals(Section):
     """What the signals may do to the quotes, and how what they are worth is learnt while running."""
 

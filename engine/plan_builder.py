@@ -9,7 +9,7 @@ import numpy as np
 from engine.config_fees import instruments_of
 from engine.config_schema import Avellaneda, Config, TradingStrategy
 from engine.config_section import LEVELS_MAX
-from engine.core.plan import DIRECTED, CorePlan, Limits, Pulls, Record, Signals, Timing
+from engine.core.plan import DIRECTED, Calibrating, CorePlan, Limits, Pulls, Record, Signals, Timing
 from kernels.records import SETTINGS, VOLATILITY
 
 SECONDS_PER_YEAR = 365 * 86_400
@@ -81,6 +81,12 @@ def core_plan(config: Config) -> CorePlan:
             cancel_on_disconnect_s=config.connection.cancel_on_disconnect,
         ),
         signals=signals_of(config),
+        calibration=Calibrating(
+            live=strategy.calibration.live,
+            interval_ns=_ns(strategy.calibration.interval),
+            memory_ns=_ns(strategy.calibration.memory),
+            most=strategy.calibration.most,
+        ),
         pulls=Pulls(
             move_bps=strategy.pull.move_bps,
             move_sigmas=strategy.pull.move_sigmas,

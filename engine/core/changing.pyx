@@ -36,6 +36,7 @@ cdef class Changing(Account):
         self.quoter.take_plan(plan)
         self.reports.take_fees(plan.maker_fee_rate, plan.taker_fee_rate)
         for instrument in self.instruments:
+            instrument.calibrator.take_plan(plan.calibration)
             instrument.take_settings(plan.settings, plan.volatility, plan.signals)
             instrument.alarm.take_plan(plan.pulls, plan.limits.collar_bps * 1e-4)
             instrument.shrunk = True

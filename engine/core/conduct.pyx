@@ -75,6 +75,7 @@ cdef class Conduct(Backfill):
         ]
         for instrument in self.instruments:
             instrument.alarm.take_plan(plan.pulls, plan.limits.collar_bps * 1e-4)
+            instrument.calibrator.take_plan(plan.calibration)
         self.encoder = Encoder()
         self.outbox = Outbox(Sink(), **knobs.told())
         self.table = OrderTable(len(self.instruments))

@@ -4,6 +4,8 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from engine.core.alarm cimport Alarm
+from engine.core.calibrator cimport Calibrator
+from engine.core.markouts cimport Markouts
 from engine.core.orders cimport OrderTable
 from engine.core.outlook cimport Outlook
 from feed.events cimport BookUpdate, LevelChange, Ticker
@@ -116,6 +118,8 @@ cdef class Instrument:
     cdef int64_t max_abs_lots
     cdef int32_t held_side                 # sign of the position when last looked at
     cdef int64_t held_since_ns             # when it became that
+    cdef readonly Calibrator calibrator
+    cdef readonly Markouts markouts
 
     cdef inline void hold_c(self, int64_t until_ns, int32_t why) noexcept nogil:
         """Quote nothing before that time; a hold that lasts longer stands."""
@@ -131,6 +135,8 @@ cdef class Instrument:
     cdef int32_t apply_book_c(self, BookUpdate* update, int64_t now_ns) noexcept nogil
     cdef void apply_ticker_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
     cdef void observe_c(self, volatility_fn volatility, int64_t now_ns) noexcept nogil
+    cdef void recall_c(self, OrderTable table, bint live, int64_t now_ns) noexcept nogil
+    cdef void filled_c(self, OrderTable table, int32_t side, int64_t ticks, double time_s, int64_t now_ns) noexcept nogil
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil
     cdef bint frozen_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
     cdef bint thin_c(self, OrderTable table, int32_t side) noexcept nogil

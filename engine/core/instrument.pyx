@@ -7,6 +7,8 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from engine.core.alarm cimport Alarm
+from engine.core.calibrator cimport Calibrator
+from engine.core.markouts cimport Markouts
 from engine.core.orders cimport OrderTable
 from engine.core.outlook cimport Outlook
 from feed.events cimport (
@@ -41,6 +43,8 @@ cdef class Instrument:
     def __cinit__(self, int32_t index, bytes name, settings, volatility, Outlook outlook not None):
         self.outlook = outlook
         self.alarm = Alarm()
+        self.calibrator = Calibrator()
+        self.markouts = Markouts()
         self.index = index
         self.name = name
         self.product = ""
@@ -54,6 +58,7 @@ cdef class Instrument:
         self.pull = PULL_NOT_READY
         cdef const unsigned char[::1] raw = np.ascontiguousarray(settings).view(np.uint8).reshape(-1)
         memcpy(&self.settings, &raw[0], sizeof(Settings))
+        self.calibrator.take_base_c(&self.settings)
         raw = np.ascontiguousarray(volatility).view(np.uint8).reshape(-1)
         memcpy(&self.volatility, &raw[0], sizeof(Volatility))
 
@@ -131,6 +136,8 @@ cdef class Instrument:
         cdef Volatility asked
         cdef const unsigned char[::1] raw = np.ascontiguousarray(settings).view(np.uint8).reshape(-1)
         memcpy(&self.settings, &raw[0], sizeof(Settings))
+        self.calibrator.take_base_c(&self.settings)
+        self.calibrator.act_c(&self.settings)
         self.settings.tick_usd = known.tick_usd
         self.settings.lot_contracts = known.lot_contracts
         self.settings.min_lots = known.min_lots
@@ -330,6 +337,21 @@ cdef class Instrument:
         if self.outlook.forecast.enabled:
             self.market.sigma_usd *= self.outlook.forecast.sigma_factor
 
+    cdef void recall_c(self, OrderTable table, bint live, int64_t now_ns) noexcept nogil:
+        """What the decision just made says of quotes and fills of before. ``live``: quotes may stand."""
+        if now_ns >= self.markouts.due_ns:
+            self.markouts.look_c(self.market.fair_usd, now_ns)
+        if (now_ns >= self.calibrator.due_ns
+                and self.calibrator.look_c(table, self.index, self.market.fair_usd, self.settings.tick_usd, live, now_ns)):
+            self.calibrator.act_c(&self.settings)
+            self.model.resolved_at_usd = 0.0
+            self.dirty = True
+
+    cdef void filled_c(self, OrderTable table, int32_t side, int64_t ticks, double time_s, int64_t now_ns) noexcept nogil:
+        """A resting order of ours was hit; the price before is that of the last decision."""
+        self.calibrator.fill_c(side, ticks, time_s, self.market.fair_usd, self.settings.tick_usd)
+        self.markouts.fill_c(table, self.index, side, ticks, time_s, self.settings.tick_usd, self.market.fair_usd, now_ns)
+
     cdef double pnl_usd_c(self) noexcept nogil:
         """Realised and unrealised at the fair price (mark when there is none), less fees, plus funding."""
         cdef double price = self.market.fair_usd
@@ -420,5 +442,7 @@ cdef class Instrument:
             "volume": (self.position.bought_lots + self.position.sold_lots) * lot,
             "signals": signals_told(records, self.outlook),
             "effective": effective_told(records),
+            "calibration": self.calibrator.told(),
+            "markouts": self.markouts.told(),
             "regime": regime_told(records["forecast"], self.why, quoted=self.pull == PULL_NONE),
         }

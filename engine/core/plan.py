@@ -156,6 +156,20 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibrating:
+    """How A and k are learnt from our own quotes (``engine.core.calibrator``).
+
+    ``live``: the estimate is quoted with, within ``most`` times the configured values and one over it. It is made every
+    ``interval_ns`` of what happened within ``memory_ns``.
+    """
+
+    live: bool
+    interval_ns: int
+    memory_ns: int
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
 class CorePlan:
     """Everything the core needs to know.
 
@@ -175,6 +189,7 @@ class CorePlan:
     limits: Limits
     timing: Timing
     signals: Signals
+    calibration: Calibrating
     pulls: Pulls
     requote_ticks: int
     requote_bps: float
@@ -194,6 +209,7 @@ CHANGEABLE = frozenset(
         "limits",
         "timing",
         "signals",
+        "calibration",
         "pulls",
         "requote_ticks",
         "requote_bps",

@@ -215,6 +215,7 @@ cdef class Quoter:
         for i in range(len(self.instruments)):
             if (<Instrument>self.instruments[i]).unobserved:
                 (<Instrument>self.instruments[i]).observe_c(self.volatility, now_ns)
+                (<Instrument>self.instruments[i]).recall_c(self.table, self.live, now_ns)
 
     cdef int64_t cut_c(self, Instrument instrument) noexcept nogil:
         """Lots of a side after the venue has wanted more margin than there is: halved once each time."""

@@ -294,6 +294,8 @@ cdef class Reports:
             return 0
         self.quoter.monitors.traded_c(instrument, before)
         self.quoter.restraint.traded_c(now_ns)
+        if fill.maker:
+            instrument.filled_c(self.table, update.side, ticks, fill.time_s, now_ns)
         instrument.outlook.own_fill_c(update.side, fill.maker, ticks, lots, &instrument.market, now_ns)
         instrument.fills += 1
         instrument.max_abs_lots = max(instrument.max_abs_lots, abs(instrument.position.lots))

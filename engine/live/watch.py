@@ -27,6 +27,7 @@ class Watch:
         self._every = every
         self._looks = 0
         self._changes: dict[str, int] = {}
+        self._rates_why: dict[str, str] = {}
         self._seen: dict[str, Any] = {name: None for name, _ in WATCHED} | dict.fromkeys(COUNTED, 0) | {"fills": 0}
 
     def look(self, report: Mapping[str, Any]) -> None:
@@ -36,6 +37,7 @@ class Watch:
             self._changed(name, report[name], level, state)
         for name, line in report["instruments"].items():
             self._regimes(name, line["regime"])
+            self._rates(name, line["calibration"])
         for name in COUNTED:
             self._changed(name, report["counters"][name], WARNING, state)
         self._looks += 1
@@ -49,6 +51,15 @@ class Watch:
         self._changes[name] = regime["changes"]
         for change in regime["last_changes"][-new:] if new > 0 else ():
             self._log.log(WARNING, "regime", extra={"fields": {"instrument": name, **change}})
+
+    def _rates(self, name: str, calibration: Mapping[str, Any]) -> None:
+        """Whether estimates of A and k are quoted with has changed since the last look, and why."""
+        why, before = calibration["why"], self._rates_why.get(name)
+        if why != before:
+            self._rates_why[name] = why
+            shown = ("used", "kappa_per_bp", "intensity", "both", "drift")
+            fields = {"instrument": name, "before": before, "now": why} | {key: calibration[key] for key in shown}
+            self._log.log(INFO, "calibration", extra={"fields": fields})
 
     def _changed(self, name: str, value: Any, level: int, state: Mapping[str, Any]) -> None:
         before = self._seen[name]

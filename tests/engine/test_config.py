@@ -292,6 +292,7 @@ def test_every_number_refuses_what_is_out_of_bounds(leaf: Key) -> None:
 
 HOLD = "trading_strategy.avellaneda.hold_within_usd"
 CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("calibration.interval", {"trading_strategy.calibration.memory": 100.0}),
     ("risk.max_position =", {"risk.max_position": 0.1, "trading_strategy.avellaneda.base_size": 0.3}),
     ("risk.max_position_usd", {"risk.max_position_usd": 1000.0}),
     ("risk.max_notional", {"risk.max_notional": 1000.0}),

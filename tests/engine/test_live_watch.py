@@ -53,7 +53,26 @@ def test_every_change_of_a_regime_is_a_line_with_its_reason() -> None:
     rows = [{"from": "normal", "to": "widened", "reason": "volatility", "measure": 2.5, "now_ns": k} for k in range(5)]
     for changes in (0, 2, 2, 5):
         regime = {"changes": changes, "last_changes": rows[:changes]}
-        watch.look(report(instruments={"BTC-PERPETUAL": {"regime": regime}}))
+        watch.look(report(instruments={"BTC-PERPETUAL": {"regime": regime, "calibration": rates("used")}}))
     told = [fields for name, fields in kept.lines if name == "regime"]
     assert [row["now_ns"] for row in told] == [0, 1, 2, 3, 4]
     assert told[0] == {"instrument": "BTC-PERPETUAL", **rows[0]}
+
+
+def rates(why: str) -> dict[str, Any]:
+    return {"why": why, "used": why == "used", "kappa_per_bp": 0.4, "intensity": 0.8, "both": {}, "drift": 1.0}
+
+
+def test_every_change_of_what_rates_are_quoted_with_is_a_line_with_its_reason() -> None:
+    kept, log = Kept(), logging.Logger("test")
+    log.addHandler(kept)
+    watch = Watch(log)
+    for why in ("not estimated yet", "not estimated yet", "used", "used", "drift"):
+        regime = {"changes": 0, "last_changes": []}
+        watch.look(report(instruments={"BTC-PERPETUAL": {"regime": regime, "calibration": rates(why)}}))
+    told = [(fields["before"], fields["now"], fields["used"]) for name, fields in kept.lines if name == "calibration"]
+    assert told == [
+        (None, "not estimated yet", False),
+        ("not estimated yet", "used", True),
+        ("used", "drift", False),
+    ]
