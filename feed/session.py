@@ -18,7 +18,7 @@ from feed.session_plan import SNAPSHOT_CHANNELS, SessionPlan
 from feed.session_requests import FIRST_HOT_ID, NEVER_NS, Pending, Refetch, Requests
 from feed.session_results import Unexpected, json_number
 from feed.session_table import AFTER_SET_UP, PRELUDE_STEPS, TABLE, State, Trigger
-from feed.venue import RECONNECT_EVENT, Action, ErrorCode, Method, action
+from feed.venue import ACCOUNT_ORDERS, RECONNECT_EVENT, SESSION_ORDERS, Method
 
 
 class SessionError(RuntimeError):
@@ -49,7 +49,7 @@ class Session(Answers):
             State.CANCEL_SESSION: lambda now_ns: self._step(Method.CANCEL_SESSION, {}),
             State.PRIVATE: lambda now_ns: self._subscribe(Method.PRIVATE_SUBSCRIBE, self.plan.channels_private),
             State.OPEN_ORDERS: lambda now_ns: self._step(Method.OPEN_ORDERS, {}),
-            State.PORTFOLIO: lambda now_ns: self._step(Method.PORTFOLIO, {}),
+            State.PORTFOLIO: self._enter_portfolio,
             State.INSTRUMENTS: lambda now_ns: self._step(Method.INSTRUMENTS, {}),
             State.PRICES: self._enter_prices,
             State.HISTORY: lambda now_ns: self._step(Method.TRADE_HISTORY, self._history.params(self.plan.instruments)),
@@ -64,6 +64,7 @@ class Session(Answers):
             Method.CANCEL_SESSION: lambda pending, result: None,
             Method.PRIVATE_SUBSCRIBE: self._on_subscribed,
             Method.PUBLIC_SUBSCRIBE: self._on_subscribed,
+            Method.UNSUBSCRIBE: lambda pending, result: None,
             Method.OPEN_ORDERS: self._on_open_orders,
             Method.PORTFOLIO: self._on_portfolio,
             Method.INSTRUMENTS: self._on_instruments,
@@ -122,6 +123,7 @@ class Session(Answers):
         self.stray_replies = 0
         self._subscribed = False
         self._snapshots.clear()
+        self._told_open.clear()
         self._history.begin()
         self.plan = self._whole_plan
         self._protection = dict(self.plan.protection)
@@ -226,6 +228,11 @@ class Session(Answers):
         if isinstance(message.payload, SystemEvent) and message.payload.event == RECONNECT_EVENT:
             self._events.append(events.ReconnectRequested())
             return True
+        if message.channel == ACCOUNT_ORDERS:
+            self._on_account_orders(message)
+            if message.snapshot:
+                self.on_snapshot(ACCOUNT_ORDERS, now_ns)
+            return True
         return False
 
     def poll(self, now_ns: int) -> None:
@@ -239,7 +246,11 @@ class Session(Answers):
         if now_ns < self._deadline_ns:
             return
         if self.state is State.PRIVATE and self._subscribed and not self.plan.snapshots_required:
-            self._events.append(events.SnapshotMissing(tuple(sorted(self._missing_snapshots()))))
+            missing = self._missing_snapshots()
+            if ACCOUNT_ORDERS in missing and SESSION_ORDERS not in missing:
+                self._fail("account.orders tells nothing of open orders")
+                return
+            self._events.append(events.SnapshotMissing(tuple(sorted(missing))))
             self._done(now_ns)
         elif self.state is State.HISTORY and self._pending.waiting:
             self._pending.clear()
@@ -344,6 +355,12 @@ class Session(Answers):
         for name in self.plan.instruments:
             self._step(Method.TICKER, {"instrument_name": name}, name)
 
+    def _enter_portfolio(self, now_ns: int) -> None:
+        """The second witness of open orders has been heard; from here on it would tell every order of ours again."""
+        self._step(Method.PORTFOLIO, {})
+        if ACCOUNT_ORDERS in self.plan.channels_private:
+            self._step(Method.UNSUBSCRIBE, {"channels": [ACCOUNT_ORDERS]})
+
     def _enter_protection(self, now_ns: int) -> None:
         """Amounts that depend on the price come from the owner: ``set_protection``."""
         for product in self._protection:
@@ -389,31 +406,6 @@ class Session(Answers):
         if self.state is not State.FAILED:
             self._finish_step(now_ns)
         return True
-
-    def _step_error(self, pending: Pending, code: int, message: str) -> None:
-        if pending.method == Method.TRADE_HISTORY:
-            # The position of record is known without it.
-            self._events.append(events.TradesOfRecord(self._history.trades))
-            return
-        fatal = action(code) is Action.HALT and code != ErrorCode.API_CONNECTION_LIMIT_REACHED
-        if pending.method == Method.LOGIN and code == ErrorCode.AUTHENTICATION_FAILED:
-            # More attempts would lock the key out.
-            self._login_failures += 1
-            fatal = self._login_failures >= self.plan.login_attempts
-        self._fail(f"{pending.method} was refused: {message} (error {code})", fatal=fatal)
-
-    def _side_error(self, pending: Pending, request_id: int, code: int, message: str, now_ns: int) -> None:
-        if pending.method == Method.SET_MM_PROTECTION:
-            self._events.append(events.ArmingFailed(pending.argument, code, message))
-        elif isinstance(pending.argument, Refetch) and pending.method == Method.UNSUBSCRIBE:
-            # They were not joined: the last attempt got no further.
-            self._join_again(pending.argument, now_ns)
-        elif isinstance(pending.argument, Refetch):
-            self._events.append(events.RefetchFailed(pending.argument.channels, code, message))
-        elif pending.argument is None:
-            self._events.append(events.Answer(request_id, None, code, message))
-        else:
-            self._fail(f"{pending.method} was refused: {message} (error {code})")
 
     def _side_result(self, pending: Pending, request_id: int, result: Any, now_ns: int) -> None:
         if pending.argument is None:

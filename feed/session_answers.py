@@ -1,14 +1,19 @@
-"""What the answers to set-up requests mean: events for the owner, or the end of the connection."""
+"""What the answers to set-up requests mean: events for the owner, or the end of the connection.
+
+Whether orders of an earlier connection are open is asked twice, because one answer may be old (a query may lag behind
+the matching engine): the channel ``account.orders`` and ``private/open_orders`` must both tell of none.
+"""
 
 from difflib import get_close_matches
 from typing import Any
 
 from feed import session_events as events
+from feed.messages import Notification, OrderStatus
 from feed.session_plan import SessionPlan
 from feed.session_requests import Pending, Refetch
 from feed.session_results import Unexpected, mark_price_usd, member, message_rate, positions_e8, rows
 from feed.trade_history import HistoryStep
-from feed.venue import Method
+from feed.venue import Action, ErrorCode, Method, action
 
 
 def refetched(asked: Refetch, result: Any) -> events.Event:
@@ -22,6 +27,10 @@ def refetched(asked: Refetch, result: Any) -> events.Event:
     return events.Refetched(asked.channels)
 
 
+ENDED = frozenset(("cancelled", "cancelled_partially_filled", "filled"))
+"""Statuses of orders that are over (thalex protocol section 6.6)."""
+
+
 class Answers:
     """Base of ``feed.session.Session``. A reader raises ``Unexpected`` for a form that the protocol does not give."""
 
@@ -32,6 +41,7 @@ class Answers:
         self._history = HistoryStep()
         self._login_failures = 0
         self._prices: dict[str, float] = {}
+        self._told_open: dict[str, OrderStatus] = {}
 
     def _fail(self, reason: str, *, fatal: bool = False) -> None:
         """The connection is of no use."""
@@ -39,6 +49,10 @@ class Answers:
 
     def _step(self, method: str, params: dict[str, Any], argument: Any = None) -> None:
         """One more request of this step."""
+        raise NotImplementedError
+
+    def _join_again(self, refetch: Refetch, now_ns: int) -> None:
+        """Join channels that were left, for their first messages."""
         raise NotImplementedError
 
     def _on_login(self, pending: Pending, result: Any) -> None:
@@ -65,8 +79,27 @@ class Answers:
 
     def _on_open_orders(self, pending: Pending, result: Any) -> None:
         orders = rows(result, "orders")
+        named = {str(order.get("order_id")) for order in orders if isinstance(order, dict)}
+        orders += tuple(
+            {"order_id": number, "label": order.label, "persistent": order.persistent}
+            for number, order in self._told_open.items()
+            if number not in named
+        )
         if orders:
             self._events.append(events.LeftoverOrders(orders))
+
+    def _on_account_orders(self, message: Notification) -> None:
+        """The second witness: orders of the account that are open. A status that is not known does not end one."""
+        if message.snapshot:
+            self._told_open.clear()
+        orders = message.payload if isinstance(message.payload, tuple) else ()
+        for order in orders:
+            if not isinstance(order, OrderStatus):
+                continue
+            if order.status in ENDED:
+                self._told_open.pop(order.order_id, None)
+            else:
+                self._told_open[order.order_id] = order
 
     def _on_portfolio(self, pending: Pending, result: Any) -> None:
         self._events.append(events.PositionsOfRecord(positions_e8(result)))
@@ -103,3 +136,28 @@ class Answers:
 
     def _on_armed(self, pending: Pending, result: Any) -> None:
         self._events.append(events.Armed(pending.argument))
+
+    def _step_error(self, pending: Pending, code: int, message: str) -> None:
+        if pending.method == Method.TRADE_HISTORY:
+            # The position of record is known without it.
+            self._events.append(events.TradesOfRecord(self._history.trades))
+            return
+        fatal = action(code) is Action.HALT and code != ErrorCode.API_CONNECTION_LIMIT_REACHED
+        if pending.method == Method.LOGIN and code == ErrorCode.AUTHENTICATION_FAILED:
+            # More attempts would lock the key out.
+            self._login_failures += 1
+            fatal = self._login_failures >= self.plan.login_attempts
+        self._fail(f"{pending.method} was refused: {message} (error {code})", fatal=fatal)
+
+    def _side_error(self, pending: Pending, request_id: int, code: int, message: str, now_ns: int) -> None:
+        if pending.method == Method.SET_MM_PROTECTION:
+            self._events.append(events.ArmingFailed(pending.argument, code, message))
+        elif isinstance(pending.argument, Refetch) and pending.method == Method.UNSUBSCRIBE:
+            # They were not joined: the last attempt got no further.
+            self._join_again(pending.argument, now_ns)
+        elif isinstance(pending.argument, Refetch):
+            self._events.append(events.RefetchFailed(pending.argument.channels, code, message))
+        elif pending.argument is None:
+            self._events.append(events.Answer(request_id, None, code, message))
+        else:
+            self._fail(f"{pending.method} was refused: {message} (error {code})")

@@ -30,7 +30,10 @@ class SnapshotMissing:
 
 @dataclass(frozen=True, slots=True)
 class LeftoverOrders:
-    """Open orders of the account that are not of this session: of a person, another program or a persistent session."""
+    """Open orders of the account that are not of this session: of a person, another program or a persistent session.
+
+    As ``private/open_orders`` tells them; of those that only ``account.orders`` names: id, label, persistent or not.
+    """
 
     orders: tuple[Any, ...]
 

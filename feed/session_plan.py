@@ -10,10 +10,11 @@ from types import MappingProxyType
 from feed import venue
 from feed.session_table import AFTER_SET_UP, PRELUDE_STEPS, PRIVATE_STEPS, State
 
-SNAPSHOT_CHANNELS = frozenset((venue.SESSION_ORDERS, venue.ACCOUNT_PORTFOLIO))
-"""Private channels whose first message is the state of record (thalex protocol sections 8.14 and 8.17)."""
+SNAPSHOT_CHANNELS = frozenset((venue.SESSION_ORDERS, venue.ACCOUNT_ORDERS, venue.ACCOUNT_PORTFOLIO))
+"""Private channels whose first message is the state of record (thalex protocol sections 8.14, 8.15 and 8.17)."""
 PRIVATE_CHANNELS = (
     venue.SESSION_ORDERS,
+    venue.ACCOUNT_ORDERS,
     venue.SESSION_MM_PROTECTION,
     venue.ACCOUNT_PORTFOLIO,
     venue.ACCOUNT_SUMMARY,
@@ -28,8 +29,8 @@ class SessionPlan:
     (trade_amount_e8, quote_amount_e8) and is armed only when ``mass_quote`` is set. Without ``login`` the session only
     reads public data. ``snapshots_required``: give the connection up when the first state of a private channel does
     not come; otherwise the queries that follow are taken as the state of record (whether an empty list is sent is not
-    known). ``prelude``: only the first steps, those of ``session_table.PRELUDE_STEPS``; the session is syncing after
-    them.
+    known). ``account.orders`` is a second witness of open orders, left after the query; it may not be silent alone.
+    ``prelude``: only the first steps, those of ``session_table.PRELUDE_STEPS``; the session is syncing after them.
     """
 
     instruments: tuple[str, ...]

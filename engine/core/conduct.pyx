@@ -29,7 +29,7 @@ from engine.core.risk import MODES
 from engine.core.status import describe
 from feed import session_events, venue
 from feed.session import Session
-from feed.session_plan import SessionPlan
+from feed.session_plan import PRIVATE_CHANNELS, SessionPlan
 from feed.session_results import Unexpected, open_orders
 from feed.symbols import SymbolTable
 
@@ -52,7 +52,7 @@ def session_plan(plan) -> SessionPlan:
     return SessionPlan(
         instruments=plan.instruments,
         channels_public=tuple(channels),
-        channels_private=(venue.SESSION_ORDERS, venue.SESSION_MM_PROTECTION, venue.ACCOUNT_PORTFOLIO, venue.ACCOUNT_SUMMARY),
+        channels_private=PRIVATE_CHANNELS,
         environment=plan.environment,
         account=plan.account,
         cancel_on_disconnect_s=plan.timing.cancel_on_disconnect_s,

@@ -154,6 +154,7 @@ class Host:
             self._backoff.live(self.now_ns)
             self._reconnects.live(self.now_ns)
         self._was_live = self.core.session.is_live
+        self.wire.set_up = not self._was_live
         self._watch_limits()
         if self.core.fatal is not None:
             raise Violation(28, f"gave up for ever: {self.core.fatal}")

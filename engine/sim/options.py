@@ -71,6 +71,7 @@ CHANCES: dict[str, tuple[float, float]] = {
     "odd_ticker": (0.01, 0.1),
     "adversary": (0.1, 0.9),
     "old_socket": (0.1, 1.0),
+    "deny_orders": (0.5, 1.0),
     **dict.fromkeys(SITES, (SITE_FIRES, SITE_FIRES)),
 }
 """Faults that befall a message, and the range of their probability when they are on."""
@@ -102,6 +103,8 @@ RATES: dict[str, tuple[float, float]] = {
 """Faults that happen at random moments, and the range of their rate per simulated second when they are on."""
 
 FAULTS = (*CHANCES, *RATES)
+APART = ("deny_orders",)
+"""Faults drawn from sources of their own, so that the seeds of before them stay the runs that they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +247,8 @@ def draw(seed: int, events: int) -> SwarmOptions:
     rng = Random(f"{seed}/options")
     faults = {}
     for name, (low, high) in (CHANCES | RATES).items():
-        on, value = rng.random() < 0.4, low + (high - low) * rng.random() ** 2
+        source = Random(f"{seed}/draw {name}") if name in APART else rng
+        on, value = source.random() < 0.4, low + (high - low) * source.random() ** 2
         if on:
             faults[name] = value
     if rng.random() < 0.05:

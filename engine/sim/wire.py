@@ -18,6 +18,7 @@ TICKER = b'{"channel_name":"ticker.'
 PORTFOLIO = b'{"channel_name":"account.portfolio'
 ORDERS = b'{"channel_name":"session.orders'
 OPEN = b'"status":"open"'
+OPEN_ORDERS = b'"result":[{"order_id"'
 THROTTLE_EXCEEDED = 4
 TEMPORARY_FAILURE = 20
 PARTITION_UNAVAILABLE = 10
@@ -49,6 +50,8 @@ class Wire:
         self.healed = False
         self.mute_ticker_until_ns = 0
         self.mute_book_until_ns = 0
+        self.set_up = True
+        """The session is not live yet: what is asked is what the set-up asks."""
         self._chances = options.faults
         self._reply_ns = options.reply_ns
         self._marks = marks
@@ -117,6 +120,8 @@ class Wire:
         if self._fate == "execute_but_fail":
             self._fate = None
             return self._error(data, TEMPORARY_FAILURE), 0
+        if self.set_up and OPEN_ORDERS in data and self.strikes("deny_orders"):
+            return orjson.dumps({"id": orjson.loads(data)["id"], "result": []}), 0
         if self.strikes("swallow_reply"):
             return None, 0
         if self.strikes("delay_reply"):

@@ -4,7 +4,9 @@ What is valid is read from the journal's bytes by this file alone: positions are
 counts once, no id is used twice, and what may still trade stays within the limit.
 """
 
+import gzip
 import shutil
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -261,6 +263,14 @@ def test_a_long_journal_recovers_from_any_byte(tmp_path: Path) -> None:
             assert state == same == whole.states.get(len(kept) - 1, same)
 
 
+def says_the_same(data: bytearray, original: bytes) -> bool:
+    """Whether it unpacks to the same: a repetition may be copied from another place, and some bits mean nothing."""
+    try:
+        return gzip.decompress(data) == gzip.decompress(original)
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
 def test_compressed_segments_are_recovered_alike_and_damage_in_them_is_named(short: Whole, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(short.directory, run)
@@ -280,6 +290,8 @@ def test_compressed_segments_are_recovered_alike_and_damage_in_them_is_named(sho
         data = bytearray(original)
         data[random.randrange(10, len(data))] ^= 1 << random.randrange(8)
         path.write_bytes(data)
+        if says_the_same(data, original):
+            continue
         with pytest.raises(JournalDamaged) as caught:
             replay(run)
         assert caught.value.file == path

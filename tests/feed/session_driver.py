@@ -16,8 +16,9 @@ def answer_to(request_id: Any, result: Any = None, error: VenueError | None = No
     return messages.Reply(request_id, result, error)
 
 
-def notification(channel: str, payload: Any) -> messages.Notification:
-    decoded = decode(json.dumps({"channel_name": channel, "notification": payload}).encode())
+def notification(channel: str, payload: Any, *, snapshot: bool = False) -> messages.Notification:
+    flag = {"snapshot": True} if snapshot else {}
+    decoded = decode(json.dumps({"channel_name": channel, "notification": payload} | flag).encode())
     assert isinstance(decoded, messages.Notification)
     return decoded
 
@@ -41,6 +42,7 @@ ORDER = [
     "private/subscribe",
     "private/open_orders",
     "private/portfolio",
+    "unsubscribe",
     "public/instruments",
     "public/ticker",
     "public/ticker",
@@ -108,6 +110,7 @@ class Driver:
                 if request["method"] == "private/subscribe" and self.snapshots:
                     self.session.on_snapshot("session.orders", self.now)
                     self.session.on_snapshot("account.portfolio", self.now)
+                    self.session.on_snapshot("account.orders", self.now)
             if not requests:
                 break
         self.events += self.session.take_events()

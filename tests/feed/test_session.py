@@ -73,8 +73,8 @@ def test_a_missing_reply_times_out_and_names_what_is_missing(method):
 @pytest.mark.parametrize(("code", "fatal"), [(20, False), (4, False), (53, False), (28, True), (31, True), (999, True)])
 def test_an_error_at_any_step_fails_the_connection(method, code, fatal):
     driver = Driver().connect()
-    requests = driver.run(until=method)
-    driver.answer(requests[0], error=(code, "no"))
+    asked = next(request for request in driver.run(until=method) if request["method"] == method)
+    driver.answer(asked, error=(code, "no"))
     (failed,) = driver.told(events.Failed)
     assert failed.fatal is fatal and driver.session.is_fatal is fatal
     assert method in failed.reason and str(code) in failed.reason
@@ -167,11 +167,13 @@ def test_snapshots_may_come_before_or_after_the_reply(snapshot_first):
     if snapshot_first:
         driver.session.on_snapshot("session.orders", 1)
         driver.session.on_snapshot("account.portfolio", 1)
+        driver.session.on_snapshot("account.orders", 1)
         assert driver.take() == []
         driver.answer(subscribe)
     else:
         driver.answer(subscribe)
         driver.session.on_snapshot("session.orders", 1)
+        driver.session.on_snapshot("account.orders", 1)
         assert driver.take() == []
         driver.session.on_snapshot("account.portfolio", 1)
     assert [request["method"] for request in driver.take()] == ["private/open_orders"]
@@ -183,6 +185,7 @@ def test_an_empty_snapshot_that_never_comes_is_replaced_by_the_queries():
     driver.connect().run()
     assert driver.session.state is State.PRIVATE
     driver.session.on_snapshot("session.orders", 0)
+    driver.session.on_snapshot("account.orders", 0)
     driver.session.poll(PLAN.snapshot_timeout_ns)
     driver.run()
     assert driver.told(events.SnapshotMissing) == [events.SnapshotMissing(("account.portfolio",))]
@@ -213,6 +216,50 @@ def test_leftover_orders_are_told():
     order = {"order_id": "AB", "instrument_name": "BTC-PERPETUAL"}
     driver.answer(query, [order])
     assert driver.told(events.LeftoverOrders) == [events.LeftoverOrders((order,))]
+
+
+def order_told(**changes):
+    order = {"order_id": "AB", "order_type": "limit", "time_in_force": "good_till_cancelled", "label": "as"}
+    order |= {"instrument_name": "BTC-PERPETUAL", "direction": "buy", "price": 1, "amount": 1, "filled_amount": 0}
+    order |= {"remaining_amount": 1, "status": "open", "fills": [], "change_reason": "existing", "create_time": 1.0}
+    return order | {"insert_reason": "client_request", "persistent": False} | changes
+
+
+def test_an_order_that_the_query_denies_is_told_by_the_channel():
+    driver = Driver().connect()
+    driver.session.receive(notification("account.orders", [order_told(), order_told(order_id="CD")], snapshot=True), 0)
+    over = order_told(order_id="CD", status="cancelled", delete_reason="session_end", change_reason="cancel")
+    driver.session.receive(notification("account.orders", [over]), 0)
+    (query,) = driver.run(until="private/open_orders")
+    driver.answer(query, [])
+    told = {"order_id": "AB", "label": "as", "persistent": False}
+    assert driver.told(events.LeftoverOrders) == [events.LeftoverOrders((told,))]
+    assert driver.take()[1]["params"] == {"channels": ["account.orders"]}, "left before the first order"
+
+
+def test_an_order_that_both_tell_counts_once_and_the_next_connection_asks_both_again():
+    driver = Driver().connect()
+    driver.session.receive(notification("account.orders", [order_told()], snapshot=True), 0)
+    (query,) = driver.run(until="private/open_orders")
+    driver.answer(query, [order_told()])
+    assert driver.told(events.LeftoverOrders) == [events.LeftoverOrders((order_told(),))]
+    driver.session.disconnected(driver.now, "lost")
+    driver.events.clear()
+    driver.connect().run()
+    assert driver.told(events.LeftoverOrders) == []
+
+
+def test_the_channel_of_open_orders_may_not_be_silent_alone():
+    driver = Driver()
+    driver.snapshots = False
+    driver.connect().run()
+    driver.session.on_snapshot("session.orders", 0)
+    driver.session.on_snapshot("account.portfolio", 0)
+    driver.session.poll(PLAN.snapshot_timeout_ns)
+    driver.take()
+    assert driver.told(events.Failed) == [
+        events.Failed("account.orders tells nothing of open orders", False, "PRIVATE")
+    ]
 
 
 def test_every_connection_walks_the_whole_table_again():
@@ -282,5 +329,6 @@ def test_real_bytes_walk_through_too():
             if request["method"] == "private/subscribe":
                 session.on_snapshot("session.orders", 0)
                 session.on_snapshot("account.portfolio", 0)
+                session.on_snapshot("account.orders", 0)
     assert session.state is State.SYNCING
     assert driver.told(events.PositionsOfRecord)[0].positions_e8 == {"BTC-PERPETUAL": -25_000_000}
