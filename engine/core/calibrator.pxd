@@ -34,6 +34,7 @@ cdef class Calibrator:
     cdef int64_t due_ns               # of the next look
     cdef int64_t fit_ns               # of the next fit
     cdef int64_t last_ns
+    cdef int64_t first_ns             # of all looks
     cdef int64_t block_ends_ns
     cdef bint live
     cdef int64_t interval_ns

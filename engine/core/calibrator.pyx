@@ -111,6 +111,8 @@ cdef class Calibrator:
         cdef double bps, before
         cdef int64_t ticks
         cdef int32_t side, key, i, state, slot
+        if self.first_ns == 0:
+            self.first_ns = now_ns
         self.stand_c(block, seconds)
         self.standing_count[0] = self.standing_count[1] = 0
         self.last_ns = now_ns
@@ -130,7 +132,8 @@ cdef class Calibrator:
             self.stand_c(block, seconds)
         if now_ns < self.fit_ns or not fair_usd > 0.0:
             return False
-        self.fit_ns = now_ns + self.interval_ns
+        # Often at first, so that a short run tells something too.
+        self.fit_ns = now_ns + min(self.interval_ns, max((now_ns - self.first_ns) // 2, LOOK_NS))
         before = self.kappa_per_bp
         self.judge_c(fair_usd)
         return self.kappa_per_bp != before and not (isnan(self.kappa_per_bp) and isnan(before))

@@ -215,9 +215,9 @@ def test_any_stream_with_holes_and_any_snapshots_count_each_trade_once(rows: lis
     assert told_lots(w) == round(sum(row[1] for row in trades) * 1000)
 
 
-def quiet() -> World:
+def quiet(**changes: Any) -> World:
     """A core whose venue has told no trade yet."""
-    w = world(8)
+    w = world(8, **changes)
     deaf_to(w, lambda text: text.startswith(TRADES))
     run(w, 2)
     assert told_lots(w) == 0

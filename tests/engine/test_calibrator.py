@@ -114,7 +114,7 @@ def test_off_it_is_estimated_and_changes_nothing() -> None:
     assert not state["used"] and state["why"].endswith("calibration.live is off")
     assert 0.25 < state["both"]["kappa_per_bp"] < 0.55
     assert used(w) == pytest.approx((0.4, 0.8), rel=2e-3)
-    assert told(never)["fits"] == 1
+    assert told(never)["fits"] != state["fits"]
 
 
 MEMORY = {"trading_strategy.calibration.memory": 100_000.0}
@@ -160,7 +160,7 @@ def test_a_market_that_changes_is_found_out_and_the_configured_values_return(mon
 
 
 def test_too_little_is_said_to_be_too_little() -> None:
-    w = steady(**LIVE, **{"trading_strategy.calibration.interval": 10.0})
+    w = steady(**LIVE)
     assert told(w)["why"] == "not estimated yet"
     run(w, 25)
     assert told(w)["why"] == "too few fills: 30 are needed"
