@@ -78,9 +78,13 @@ class Race:
         result: Result = self._benchmark.pedantic(run, rounds=1)
         return result
 
-    def judge(self, name: str, measured: Rounds, against: Rounds, reference: str) -> None:
-        """Compare a ratio with the baseline."""
-        got = ratio(measured, against)
+    def tell(self, line: str) -> None:
+        """A line under the table."""
+        self._config.stash[LINES].append(line)
+
+    def judge(self, name: str, measured: Rounds, against: Rounds, reference: str, percentile: float = 50.0) -> None:
+        """Compare a ratio of the best rounds' percentiles with the baseline."""
+        got = ratio(measured, against, percentile)
         self._benchmark.extra_info.update(ratio=got, reference=reference)
         entry = baseline().get(name)
         limit = None if entry is None else entry["ratio"] * (1 + entry["tolerance"])

@@ -12,6 +12,8 @@ cdef enum:
     IN_FLIGHT = 4096          # requests remembered until their answers; a power of two
     REMEMBERED = 64           # slow reads
     ACKNOWLEDGED = 5          # kinds of requests that are timed
+    READS_ASIDE = 16          # reads whose times are put aside before they are counted
+    QUOTES_ASIDE = 64         # requests likewise
 
 # A read that took long, as the ring shows it. Times in ns; the stages are 0 unless the read was sampled.
 cdef struct SlowRead:
@@ -26,6 +28,11 @@ cdef struct SlowRead:
     int64_t sampled
     int64_t stage_ns[9]
 
+# A request until its answer.
+cdef struct InFlight:
+    uint64_t request
+    int64_t sent              # ticks
+
 # Everything that is touched on the way of a tick. ``stamps`` first: its address is the tally's.
 cdef struct Tally:
     Stamps stamps
@@ -35,7 +42,8 @@ cdef struct Tally:
     bint in_read
     bint answered             # this read, by a request
     int32_t every             # of so many reads one is sampled, on average; 0: none
-    int32_t until_sample
+    int32_t until_sample      # reads
+    bint sample_next
     uint64_t random
     int64_t begin             # of the read, in ticks
     int64_t begin_ns          # of the read, CLOCK_BOOTTIME, as the handler is told
@@ -45,7 +53,13 @@ cdef struct Tally:
     int64_t written_ns        # CLOCK_BOOTTIME beside ``written``, where sampled
     int64_t spent[9]          # ticks by stage
     int64_t told[9]           # the same, as it was at the last write
+    int64_t previous_ns       # beginning of the read before; 0: there is none
     int64_t interval_ns       # running mean between reads
+    int32_t reads_aside       # times in ticks, put aside: one line of the cache a read instead of one a histogram
+    int32_t quotes_aside
+    int64_t done_aside[16]
+    int64_t answered_aside[16]  # until the last request; -1: there was none
+    int64_t quote_aside[64]
     int64_t slow_ns           # a read that takes longer is remembered
     int64_t slow
     int64_t gc_ns             # in this read
@@ -65,15 +79,14 @@ cdef struct Tally:
     int64_t* delay
     int64_t* stage[9]
     int64_t* ack[5]
-    uint64_t request[4096]
-    int64_t sent[4096]        # ticks
+    InFlight flying[4096]
 
 cdef class Waterfall(Stamper):
     cdef Tally tally
     cdef SlowRead slow_[64]   # REMEMBERED, a ring
     cdef bint shared
     cdef readonly Ticks clock
-    cdef readonly HistogramSet histograms
+    cdef HistogramSet set_
     cdef readonly ExchangeClock exchange
     cdef RingWriter ring
     cdef int64_t looked_ns

@@ -17,8 +17,6 @@ GROUPS: tuple[tuple[str, ...], ...]
 NOTES_OF_A_RUN: tuple[str, ...]
 SLOW: np.dtype[np.void]
 
-def causes(row: Any) -> list[str]: ...
-
 class Waterfall(Stamper):
     clock: Ticks
     histograms: HistogramSet

@@ -11,6 +11,7 @@ What is noted, all of it in ``histograms``, ns:
 - every request of the quoter's: from its write until the read with its answer (``ack_*``).
 - garbage collections, the event loop's lateness, and the age of market data over that of the freshest (``feed_delay``).
 
+Times of reads are put aside and counted sixteen at once, after a read or at the next look: less than 0.1 s later.
 Reads that take long are remembered one by one with what is known of the cause. A kernel's receive stamp is not to be had:
 the event loop reads with read(2), and SO_TIMESTAMPNS comes only with recvmsg(2). Owner thread: the event loop's.
 """
@@ -47,7 +48,6 @@ cdef enum:
     GROUP_ACKS = 3
     GROUP_DELAY = 4
     GAP_SHARE = 128               # a gap between reads moves their running mean by this fraction
-    BACKLOG = 8                   # messages in one read that are called a backlog
 
 SLOW_NS = 1_000_000
 """Before there is a median: what is slow."""
@@ -71,22 +71,6 @@ SLOW_READS = REMEMBERED
 """Slow reads that are kept."""
 
 
-def causes(row) -> list[str]:
-    """What a row of ``SLOW`` tells of why it took so long; empty: nothing."""
-    found = []
-    if row["gc_ns"]:
-        found.append(f"garbage collection {row['gc_ns'] / 1e3:.0f} us")
-    if row["switches"]:
-        found.append("preempted")
-    if row["faults"]:
-        found.append(f"{row['faults']} page faults")
-    if row["cold"]:
-        found.append(f"{row['cold']} rare messages")
-    if row["messages"] > BACKLOG:
-        found.append(f"backlog of {row['messages']} messages")
-    return found
-
-
 cdef inline int64_t ns_of(Tally* tally, int64_t ticks) noexcept nogil:
     return <int64_t>(ticks * tally.ns_per_tick + 0.5)
 
@@ -101,16 +85,17 @@ cdef void lap(Stamps* stamps, int32_t stage) noexcept nogil:
 cdef void sent(Stamps* stamps, uint64_t request) noexcept nogil:
     """The transport has just stamped the write."""
     cdef Tally* tally = <Tally*>stamps
-    tally.request[request & (IN_FLIGHT - 1)] = request
-    tally.sent[request & (IN_FLIGHT - 1)] = tally.written
+    cdef InFlight* flying = &tally.flying[request & (IN_FLIGHT - 1)]
+    flying.request = request
+    flying.sent = tally.written
 
 
 cdef void answered(Stamps* stamps, uint64_t request, int32_t kind) noexcept nogil:
     cdef Tally* tally = <Tally*>stamps
-    cdef int64_t index = request & (IN_FLIGHT - 1)
-    if tally.live and tally.request[index] == request and 0 < kind <= ACKNOWLEDGED:
+    cdef InFlight* flying = &tally.flying[request & (IN_FLIGHT - 1)]
+    if tally.live and flying.request == request and 0 < kind <= ACKNOWLEDGED:
         open_c(tally.header, GROUP_ACKS)
-        count_c(tally.ack[kind - 1], ns_of(tally, tally.begin - tally.sent[index]))
+        count_c(tally.ack[kind - 1], ns_of(tally, tally.begin - flying.sent))
         shut_c(tally.header, GROUP_ACKS)
 
 
@@ -127,9 +112,9 @@ cdef void told(Stamps* stamps, double time_s) noexcept nogil:
 
 cdef void created(Stamps* stamps, uint64_t request, double time_s) noexcept nogil:
     cdef Tally* tally = <Tally*>stamps
-    cdef int64_t index = request & (IN_FLIGHT - 1)
-    if tally.request[index] == request:
-        executed_c(tally.exchange, time_s, tally.begin_ns - ns_of(tally, tally.begin - tally.sent[index]))
+    cdef InFlight* flying = &tally.flying[request & (IN_FLIGHT - 1)]
+    if flying.request == request:
+        executed_c(tally.exchange, time_s, tally.begin_ns - ns_of(tally, tally.begin - flying.sent))
 
 
 cdef void stages(Tally* tally, int64_t* spent, int64_t* out_ns) noexcept nogil:
@@ -160,6 +145,38 @@ cdef void sample(Tally* tally, int64_t now) noexcept nogil:
     tally.samples += 1
 
 
+cdef void count_aside(Tally* tally) noexcept nogil:
+    """Count what was put aside."""
+    cdef int32_t i
+    if tally.quotes_aside:
+        open_c(tally.header, GROUP_QUOTE)
+        for i in range(tally.quotes_aside):
+            count_c(tally.tick_to_quote, ns_of(tally, tally.quote_aside[i]))
+        shut_c(tally.header, GROUP_QUOTE)
+    if tally.reads_aside:
+        open_c(tally.header, GROUP_DONE)
+        for i in range(tally.reads_aside):
+            count_c(tally.tick_done, ns_of(tally, tally.done_aside[i]))
+            if tally.answered_aside[i] >= 0:
+                count_c(tally.corrected, ns_of(tally, tally.answered_aside[i]))
+        shut_c(tally.header, GROUP_DONE)
+    tally.quotes_aside = 0
+    tally.reads_aside = 0
+
+
+cdef void draw(Tally* tally) noexcept nogil:
+    """Which read is sampled next."""
+    # Where reads are rare, more of them: one each SAMPLE_NS. By their running mean, not by the gap before this one, or reads
+    # after a stall would be overrepresented.
+    cdef int64_t every = max(min(SAMPLE_NS // max(tally.interval_ns, <int64_t>1), <int64_t>tally.every), <int64_t>1)
+    # Marsaglia, "Xorshift RNGs" (2003): no beat of the market can hide between two samples.
+    tally.random ^= tally.random << 13
+    tally.random ^= tally.random >> 7
+    tally.random ^= tally.random << 17
+    tally.until_sample = 1 + <int32_t>(tally.random % <uint64_t>(2 * every - 1))
+    tally.sample_next = tally.every > 0
+
+
 cdef void disturbances(int64_t* switches, int64_t* faults) noexcept nogil:
     """Involuntary context switches and page faults of this thread."""
     cdef rusage usage
@@ -182,7 +199,7 @@ cdef class Waterfall(Stamper):
             raise ValueError(f"one in {every} reads: give 0 or more")
         self.clock = Ticks() if clock is None else clock
         self.exchange = ExchangeClock()
-        self.histograms = HistogramSet(prefix, "stages", GROUPS, NOTES_OF_A_RUN)
+        self.set_ = HistogramSet(prefix, "stages", GROUPS, NOTES_OF_A_RUN)
         self.ring = None if prefix is None else RingWriter(prefix, "slow", SLOW_READS, SLOW)
         self.shared = self.ring is not None
         tally.stamps.lap = lap
@@ -193,11 +210,11 @@ cdef class Waterfall(Stamper):
         tally.counted = self.clock.counted
         tally.ns_per_tick = self.clock.ns_per_tick
         tally.every = every
-        tally.until_sample = 1
         tally.random = 88172645463325252
+        draw(tally)
         tally.slow_ns = SLOW_NS
         tally.exchange = &self.exchange.bounds
-        tally.header = self.histograms.header_
+        tally.header = self.set_.header_
         tally.tick_to_quote = self.counts_of("tick_to_quote")
         tally.corrected = self.counts_of("tick_to_quote_corrected")
         tally.tick_done = self.counts_of("tick_done")
@@ -211,7 +228,7 @@ cdef class Waterfall(Stamper):
             tally.ack[i] = self.counts_of(f"ack_{ACKS[i]}")
 
     cdef int64_t* counts_of(self, str name) except NULL:
-        return (<Histogram>self.histograms.histograms[name]).counts_
+        return (<Histogram>self.set_.histograms[name]).counts_
 
     cdef Stamps* stamps_c(self) noexcept nogil:
         return &self.tally.stamps
@@ -220,29 +237,14 @@ cdef class Waterfall(Stamper):
 
     cdef void begin_c(self, int64_t now_ns) noexcept nogil:
         cdef Tally* tally = &self.tally
-        cdef int64_t every, gap_ns
-        if tally.begin_ns:
-            # One long silence says little of how often reads come.
-            gap_ns = min(now_ns - tally.begin_ns, <int64_t>GAP_NS_MAX)
-            tally.interval_ns += (gap_ns - tally.interval_ns) // GAP_SHARE if tally.interval_ns else gap_ns
         tally.begin_ns = now_ns
         tally.in_read = True
         tally.answered = False
         tally.stamps.cold = 0
         tally.gc_ns = 0
-        tally.reads += 1
-        tally.stamps.armed = False
-        tally.until_sample -= 1
-        if tally.every > 0 and tally.until_sample <= 0:
-            # Where reads are rare, more of them: one each SAMPLE_NS. By their running mean, not by the gap before this one,
-            # or reads after a stall would be overrepresented.
-            every = max(min(SAMPLE_NS // max(tally.interval_ns, <int64_t>1), <int64_t>tally.every), <int64_t>1)
-            # Marsaglia, "Xorshift RNGs" (2003): no beat of the market can hide between two samples.
-            tally.random ^= tally.random << 13
-            tally.random ^= tally.random >> 7
-            tally.random ^= tally.random << 17
-            tally.until_sample = 1 + <int32_t>(tally.random % <uint64_t>(2 * every - 1))
-            tally.stamps.armed = True
+        tally.stamps.armed = tally.sample_next
+        if tally.sample_next:
+            tally.sample_next = False
             memset(tally.spent, 0, sizeof(tally.spent))
             tally.armed_ns = clock_of(CLOCK_BOOTTIME)
         tally.begin = ticks_c(tally.counted)
@@ -260,27 +262,40 @@ cdef class Waterfall(Stamper):
             memcpy(tally.told, tally.spent, sizeof(tally.told))
         tally.answered = True
         if tally.live:
-            open_c(tally.header, GROUP_QUOTE)
-            count_c(tally.tick_to_quote, ns_of(tally, tally.written - tally.begin))
-            shut_c(tally.header, GROUP_QUOTE)
+            if tally.quotes_aside == QUOTES_ASIDE:
+                count_aside(tally)
+            tally.quote_aside[tally.quotes_aside] = tally.written - tally.begin
+            tally.quotes_aside += 1
 
     cdef void end_c(self, int64_t messages) noexcept nogil:
         cdef Tally* tally = &self.tally
         cdef int64_t now = ticks_c(tally.counted)
         cdef int64_t done_ns = ns_of(tally, now - tally.begin)
+        cdef int64_t gap_ns
         cdef bint sampled = tally.stamps.armed
         tally.in_read = False
         tally.stamps.armed = False
+        tally.reads += 1
+        if tally.previous_ns:
+            # One long silence says little of how often reads come.
+            gap_ns = min(tally.begin_ns - tally.previous_ns, <int64_t>GAP_NS_MAX)
+            tally.interval_ns += (gap_ns - tally.interval_ns) // GAP_SHARE if tally.interval_ns else gap_ns
+        tally.previous_ns = tally.begin_ns
+        tally.until_sample -= 1
+        if tally.until_sample <= 0:
+            draw(tally)
         if not tally.live:
             return
-        open_c(tally.header, GROUP_DONE)
-        count_c(tally.tick_done, done_ns)
-        if tally.answered:
-            count_c(tally.corrected, ns_of(tally, tally.written - tally.begin))
+        tally.done_aside[tally.reads_aside] = now - tally.begin
+        tally.answered_aside[tally.reads_aside] = tally.written - tally.begin if tally.answered else -1
+        tally.reads_aside += 1
+        if tally.reads_aside == READS_ASIDE:
+            count_aside(tally)
         # Shorter than two intervals it has kept nobody waiting for a whole one.
         if done_ns >= 2 * tally.interval_ns:
+            open_c(tally.header, GROUP_DONE)
             hidden_c(tally.corrected, done_ns, tally.interval_ns)
-        shut_c(tally.header, GROUP_DONE)
+            shut_c(tally.header, GROUP_DONE)
         if sampled and tally.answered:
             sample(tally, now)
         if done_ns > tally.slow_ns:
@@ -312,26 +327,32 @@ cdef class Waterfall(Stamper):
 
     # ---- beside the ticks ----
 
+    @property
+    def histograms(self) -> HistogramSet:
+        """What has counted up to now."""
+        count_aside(&self.tally)
+        return self.set_
+
     def counts(self) -> None:
         """What is seen counts from now on: the set-up of the connection is over."""
         if not self.tally.live:
             self.tally.live = True
-            self.tally.begin_ns = 0
+            self.tally.previous_ns = 0
             self.tally.interval_ns = 0
-            self.tally.until_sample = 1
+            draw(&self.tally)
 
     def connecting(self) -> None:
         """A new connection begins: no request of the last one will be answered, and its set-up does not count."""
         self.tally.live = False
-        self.tally.begin_ns = 0
+        self.tally.previous_ns = 0
         self.tally.interval_ns = 0
-        memset(self.tally.request, 0, sizeof(self.tally.request))
+        memset(self.tally.flying, 0, sizeof(self.tally.flying))
 
     def collected(self, int64_t pause_ns) -> None:
         """A garbage collection of this thread has ended."""
         if not self.tally.live:
             return
-        self.histograms.record({"gc": pause_ns})
+        self.set_.record({"gc": pause_ns})
         if self.tally.in_read:
             self.tally.gc_ns += pause_ns
         elif pause_ns > self.tally.interval_ns > 0:
@@ -341,7 +362,7 @@ cdef class Waterfall(Stamper):
 
     def lagged(self, int64_t lag_ns) -> None:
         """The event loop has called this much after the time that was asked for."""
-        self.histograms.record({"loop_lag": lag_ns})
+        self.set_.record({"loop_lag": lag_ns})
 
     def look(self, int64_t now_ns, int64_t slow_ns=0) -> None:
         """Several times a second: what is slow from now on, and the notes for readers.
@@ -349,15 +370,16 @@ cdef class Waterfall(Stamper):
         slow_ns: what is slow; 0: ``SLOW_MEDIANS`` times the median of tick to quote.
         """
         disturbances(&self.tally.switches_before, &self.tally.faults_before)
+        count_aside(&self.tally)
         if now_ns - self.looked_ns < LOOK_NS:
             return
         self.looked_ns = now_ns
         self.looks += 1
         if self.looks % TURN_LOOKS == 0:
             self.exchange.turn()
-        median_ns = self.histograms.histograms["tick_to_quote"].percentile(50.0)
+        median_ns = self.set_.histograms["tick_to_quote"].percentile(50.0)
         self.tally.slow_ns = slow_ns or SLOW_MEDIANS * median_ns or SLOW_NS
-        self.histograms.note(self.facts())
+        self.set_.note(self.facts())
 
     def facts(self) -> dict:
         """The notes, as integers; an end of the exchange's offset that nothing bounds is 0, as its twin then is."""
@@ -367,7 +389,7 @@ cdef class Waterfall(Stamper):
             "reads": self.tally.reads, "sampled": self.tally.samples, "every": self.tally.every, "slow": self.tally.slow,
             "slow_ns": self.tally.slow_ns, "interval_ns": self.tally.interval_ns, "counted": self.clock.counted,
             "offset_low_ns": low if known else 0, "offset_high_ns": high if known else 0,
-            "collections": self.histograms.histograms["gc"].count,
+            "collections": self.set_.histograms["gc"].count,
         }
 
     @property
@@ -380,7 +402,8 @@ cdef class Waterfall(Stamper):
     def close(self) -> None:
         """No more will come: the names in shared memory go."""
         self.tally.live = False
-        self.histograms.close()
+        count_aside(&self.tally)
+        self.set_.close()
         if self.ring is not None:
             self.ring.close()
 

@@ -26,7 +26,7 @@ from llvmlite import binding  # type: ignore[import-untyped]
 
 from kernels import cache, proof, records
 from kernels.addresses import Addresses
-from kernels.compiling import compile_all
+from kernels.compiling import OtherFailed, compile_all, compile_beside
 
 FILE = "kernels.object"
 LIBM = frozenset(
@@ -130,21 +130,40 @@ def _symbol(name: str) -> str:
 
 def _compiled(file: Path) -> Addresses:
     """The kernels after a compilation, kept in ``file``; Numba's own where that cannot be."""
+    checked = bool(os.environ.get("NUMBA_BOUNDSCHECK"))
+    if not checked:
+        try:
+            compile_beside(file)
+            return load(file)
+        except (OtherFailed, NotKept) as failed:
+            warnings.warn(
+                f"the kernels are compiled here: the process for it {failed}", cache.CacheWarning, stacklevel=3
+            )
     compile_all()
     from kernels import compiled
 
-    original = compiled.addresses()
     try:
-        made = object_code(compiled.callbacks())
-        kept = Addresses(**linked(made, names()))
-        if proof.answers(kept) != proof.answers(original):
-            raise NotKept("the optimised kernels differ from Numba's")
-        _write(file, json.dumps(_head(made)).encode() + b"\n" + made)
+        return make(file)
     except (NotKept, OSError) as error:
-        if not os.environ.get("NUMBA_BOUNDSCHECK"):
+        if not checked:
             warnings.warn(f"the kernels are not kept: {error}", cache.CacheWarning, stacklevel=3)
-        return original
-    return kept
+        return compiled.addresses()
+
+
+def make(file: Path) -> Addresses:
+    """Keep the kernels of ``kernels.compiled`` in ``file``; the kept ones.
+
+    Raises ``NotKept`` where they cannot be kept or do not leave the same bytes, and ``OSError`` where the file cannot
+    be written.
+    """
+    from kernels import compiled
+
+    made = object_code(compiled.callbacks())
+    found = Addresses(**linked(made, names()))
+    if proof.answers(found) != proof.answers(compiled.addresses()):
+        raise NotKept("the optimised kernels differ from Numba's")
+    _write(file, json.dumps(_head(made)).encode() + b"\n" + made)
+    return found
 
 
 def object_code(callbacks: dict[str, Any], processor: str | None = None) -> bytes:

@@ -69,9 +69,9 @@ class Row:
         return {True: "ok", False: "missed", None: ""}[self.ok]
 
 
-def ratio(measured: Rounds, reference: Rounds) -> float:
-    """p50 of the best round over p50 of the reference's best round."""
-    return measured.best(50.0) / reference.best(50.0)
+def ratio(measured: Rounds, reference: Rounds, percentile: float = 50.0) -> float:
+    """A percentile of the best round over that of the reference's best round."""
+    return measured.best(percentile) / reference.best(percentile)
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -75,11 +75,11 @@ def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: No
     with journal_ring() as ring:
         for _ in range(rounds):
             player.waterfall = None
-            _, ns, sent, busy = _played(session, player, ring)
+            _, ns, sent, busy = played(session, player, ring)
             found.unstamped.add(ns[(sent > 0) & (ns > 0)])
             found.unstamped_busy.add(busy[(sent > 0) & (ns > 0)])
             player.waterfall = waterfall
-            core, ns, sent, busy = _played(session, player, ring)
+            core, ns, sent, busy = played(session, player, ring)
             found.tick.add(ns[(sent > 0) & (ns > 0)])
             found.busy.add(busy[(sent > 0) & (ns > 0)])
             for kind, figures in found.unanswered.items():
@@ -93,7 +93,7 @@ def run(session: Session, rounds: int, progress: Callable[[], None] = lambda: No
     return found
 
 
-def _played(session: Session, player: Player, ring: RingWriter) -> tuple[Core, Counts, Counts, Counts]:
+def played(session: Session, player: Player, ring: RingWriter) -> tuple[Core, Counts, Counts, Counts]:
     """One pass through a fresh core: it, and for each input ns to the last request, requests, and ns until done."""
     core, sink = live_core(session, player, ring)
     ns, sent, busy = (np.zeros(player.count, np.int64) for _ in range(3))

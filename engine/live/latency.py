@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from feed.stamps import NAMES
-from feed.waterfall import SLOW, Waterfall, causes
+from feed.waterfall import SLOW, Waterfall
 from kernels.histogram import Histogram
 from kernels.segment import sweep
 
@@ -18,6 +18,8 @@ PREFIX = "quoter.latency"
 COUNTED = ("reads", "sampled", "every", "slow", "slow_ns", "interval_ns", "collections")
 EVERY = 32
 """Of so many reads one is timed stage by stage."""
+BACKLOG = 8
+"""More messages in one read are called a backlog."""
 
 
 class Latency:
@@ -87,3 +89,19 @@ def slow_read(row: Any) -> dict[str, Any]:
     plain = {name: int(row[name]) for name in SLOW.names or () if name not in ("stage_ns", "sampled")}
     stages = dict(zip(NAMES, map(int, row["stage_ns"]), strict=True)) if row["sampled"] else None
     return {**plain, "stages": stages, "causes": causes(row)}
+
+
+def causes(row: Any) -> list[str]:
+    """What a row of ``SLOW`` tells of why it took so long; empty: nothing."""
+    found = []
+    if row["gc_ns"]:
+        found.append(f"garbage collection {row['gc_ns'] / 1e3:.0f} us")
+    if row["switches"]:
+        found.append("preempted")
+    if row["faults"]:
+        found.append(f"{row['faults']} page faults")
+    if row["cold"]:
+        found.append(f"{row['cold']} rare messages")
+    if row["messages"] > BACKLOG:
+        found.append(f"backlog of {row['messages']} messages")
+    return found

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from engine.core.step import Core
+from engine.live.latency import causes
 from feed.exchange_clock import ExchangeClock
 from feed.stamps import NAMES
 from feed.ticks import Ticks, invariant
-from feed.waterfall import ACKS, GROUPS, SLOW, SLOW_READS, Waterfall, causes
+from feed.waterfall import ACKS, GROUPS, SLOW, SLOW_READS, Waterfall
 from kernels.histogram import Histogram
 from kernels.histograms import HistogramReader
 from kernels.ring import RingReader
@@ -78,6 +79,27 @@ def test_one_read_in_so_many_is_sampled_and_the_rest_only_timed() -> None:
     none = live(every=0)
     one(none)
     assert seen(none)["stages_total"].count == 0 and seen(none)["tick_to_quote"].count == 1
+
+
+def test_what_is_put_aside_is_counted_once_and_seen_by_others_after_a_look() -> None:
+    waterfall = Waterfall(PREFIX, 1)
+    try:
+        waterfall.counts()
+        reader = HistogramReader(f"{PREFIX}-{os.getpid()}-stages")
+        one(waterfall, 1, writes=200)
+        for i in range(20):
+            one(waterfall, 2 + i, writes=i % 2)
+        waterfall.look(1)
+        snapshot = reader.snapshot()
+        assert snapshot is not None
+        found, _ = snapshot
+        assert found["tick_to_quote"].count == 210 and found["tick_done"].count == 21
+        assert found["tick_to_quote_corrected"].count >= 11, "each read that was answered, by its last request"
+        assert {name: one.count for name, one in found.items()} == {
+            name: h.count for name, h in seen(waterfall).items()
+        }
+    finally:
+        waterfall.close()
 
 
 def test_rare_reads_are_all_sampled_but_not_for_one_silence() -> None:

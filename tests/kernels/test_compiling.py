@@ -28,7 +28,7 @@ def test_the_other_process_does_its_half(tmp_path: Path) -> None:
     (tmp_path / "half.py").write_text("from pathlib import Path\nPath('done').touch()\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        with compiling._other(("half",)):
+        with compiling._other("import half"):
             pass
     assert (tmp_path / "done").exists()
 
@@ -57,9 +57,20 @@ def test_no_process_is_left_when_this_half_fails(tmp_path: Path, monkeypatch: py
     started: list[Any] = []
     real = subprocess.Popen
     monkeypatch.setattr(compiling.subprocess, "Popen", lambda *a, **k: started.append(real(*a, **k)) or started[-1])
-    with pytest.raises(KeyboardInterrupt), compiling._other(("time; time.sleep(60)",)):
+    with pytest.raises(KeyboardInterrupt), compiling._other("import time; time.sleep(60)"):
         raise KeyboardInterrupt
     assert started[0].returncode == -9
+
+
+def test_a_process_for_all_of_it_that_takes_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "WHOLE_S_MAX", 0.01)
+    with pytest.raises(compiling.OtherFailed, match="takes too long"):
+        compiling.compile_beside(tmp_path / "object")
+
+
+def test_a_directory_that_is_gone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(compiling.OtherFailed, match="ended with status 1: FileNotFoundError"):
+        compiling.compile_beside(tmp_path / "none" / "object")
 
 
 def test_one_processor_compiles_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ import pytest
 from numba import carray
 
 from kernels import compiled, kept, proof
+from kernels.cache import CacheWarning
+from kernels.compiling import OtherFailed
 from kernels.kept import NotKept
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +77,17 @@ def test_a_kernel_that_may_raise_is_not_kept() -> None:
 
     with pytest.raises(NotKept, match="numba_"):
         kept.object_code({"checked": checked})
+
+
+def test_a_process_that_fails_is_made_good_here(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_: Path) -> None:
+        raise OtherFailed("ended with status -9")
+
+    monkeypatch.setattr(kept, "compile_beside", killed)
+    with pytest.warns(CacheWarning, match="compiled here: the process for it ended with status -9"):
+        made = kept._compiled(tmp_path / kept.FILE)
+    assert proof.answers(made) == proof.answers(kept.load(file))
+    assert kept.load(tmp_path / kept.FILE) != made
 
 
 def test_one_that_needs_only_libm_is(file: Path) -> None:
