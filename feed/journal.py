@@ -186,6 +186,10 @@ class Journal:
                 return False
             raise JournalDamaged(path, 0, self.next_sequence, "the segment ends in its head")
         magic, version, number, sequence, link, check = SEGMENT_HEAD.unpack_from(data)
+        if last and _written(data) < SEGMENT_HEAD.size and check != zlib.crc32(data[: SEGMENT_HEAD.size - 4]):
+            self.cut_bytes = len(data)
+            self.end_offset = 0
+            return False
         if magic != MAGIC:
             raise JournalDamaged(path, 0, self.next_sequence, "not a segment of a journal")
         if check != zlib.crc32(data[: SEGMENT_HEAD.size - 4]):
@@ -206,7 +210,6 @@ class Journal:
     def _record(self, path: Path, data: bytes, offset: int, last: bool) -> Record | None:
         """The record at an offset, None where the last segment is torn there."""
         body = offset + HEAD_BYTES
-        # A file system may leave zeros where data was to come when the power goes.
         torn = last and not any(data[offset:body]) and not any(data[offset:])
         if body > len(data) or torn:
             if last:
@@ -215,6 +218,8 @@ class Journal:
         head_check, check = RECORD_CHECKS.unpack_from(data, offset)
         rest = data[offset + RECORD_CHECKS.size : body]
         if zlib.crc32(rest, self.link) != head_check:
+            if last and _written(data) < body:
+                return None
             raise JournalDamaged(path, offset, self.next_sequence, "the head of the record is damaged")
         sequence, now_ns, size, kind, flags, _ = RECORD_REST.unpack(rest)
         if sequence != self.next_sequence or size > DATA_BYTES_MAX:
@@ -225,6 +230,8 @@ class Journal:
             raise JournalDamaged(path, offset, self.next_sequence, "the segment ends in the data of a record")
         content = data[body : body + size]
         if zlib.crc32(content, head_check) != check:
+            if last and _written(data) < body + size:
+                return None
             raise JournalDamaged(path, offset, self.next_sequence, "the data of the record is damaged")
         try:
             known = Kind(kind)
@@ -232,6 +239,11 @@ class Journal:
             raise JournalDamaged(path, offset, sequence, f"kind {kind}: use the version that wrote it") from None
         self.link = check
         return Record(sequence, known, now_ns, bool(flags & 1), content)
+
+
+def _written(data: bytes) -> int:
+    """Bytes before the zeros that a file system may leave where data was to come when the power goes."""
+    return len(data.rstrip(b"\0"))
 
 
 def _content(path: Path) -> tuple[bytes, str | None]:

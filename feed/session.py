@@ -255,7 +255,7 @@ class Session(Answers):
         elif self.state is State.HISTORY and self._pending.waiting:
             self._pending.clear()
             self._deadline_ns = now_ns + self.plan.reply_timeout_ns
-            self._events.append(events.TradesOfRecord(self._history.trades))
+            self._events.append(events.TradesOfRecord(self._history.trades, self._history.any_time))
         elif self.state is State.SYNCING:
             self._fail("market data did not become complete in time")
         elif self.wants_token:

@@ -132,7 +132,7 @@ class Answers:
         if bookmark is not None:
             self._step(Method.TRADE_HISTORY, self._history.params(self.plan.instruments, bookmark))
             return
-        self._events.append(events.TradesOfRecord(self._history.trades))
+        self._events.append(events.TradesOfRecord(self._history.trades, self._history.any_time))
 
     def _on_armed(self, pending: Pending, result: Any) -> None:
         self._events.append(events.Armed(pending.argument))
@@ -140,7 +140,7 @@ class Answers:
     def _step_error(self, pending: Pending, code: int, message: str) -> None:
         if pending.method == Method.TRADE_HISTORY:
             # The position of record is known without it.
-            self._events.append(events.TradesOfRecord(self._history.trades))
+            self._events.append(events.TradesOfRecord(self._history.trades, self._history.any_time))
             return
         fatal = action(code) is Action.HALT and code != ErrorCode.API_CONNECTION_LIMIT_REACHED
         if pending.method == Method.LOGIN and code == ErrorCode.AUTHENTICATION_FAILED:

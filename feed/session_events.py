@@ -61,9 +61,13 @@ class PricesKnown:
 
 @dataclass(frozen=True, slots=True)
 class TradesOfRecord:
-    """The account's executions since the time asked for, oldest first; answer with ``Session.history_taken``."""
+    """The account's executions since the time asked for, oldest first; answer with ``Session.history_taken``.
+
+    ``any_time``: the newest of all instead, because those did not explain the position of record.
+    """
 
     trades: tuple[TradeOfRecord, ...]
+    any_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ PAGES_MAX = 20
 LIMIT = 1000
 TRIES_MAX = 5
 AGAIN_NS = 500_000_000
-"""The database lags behind the matching engine: what is not there yet is asked for again, so often and so far apart."""
+"""The database lags behind the matching engine: what is not there yet is asked for again, so often and so far apart.
+
+Once more after that, it is asked for the newest trades of any time: the venue's clock may have been told wrongly.
+"""
 
 EXECUTIONS = frozenset(("normal", "block", "combo", "rfq", "liquidation"))
 """Types of trades that have a price of their own; settlements, transfers and corrections have not."""
@@ -78,6 +81,7 @@ class HistoryStep:
     def __init__(self) -> None:
         self.since_s: float | None = None
         self.again_ns: int | None = None
+        self.any_time = False
         self.taken = False
         self._trades: list[TradeOfRecord] = []
         self._pages = 0
@@ -85,22 +89,25 @@ class HistoryStep:
 
     def begin(self) -> None:
         """A new connection."""
-        self.again_ns, self.taken, self._tries = None, False, 0
+        self.again_ns, self.any_time, self.taken, self._tries = None, False, False, 0
 
     def params(self, instruments: Sequence[str], bookmark: str | None = None) -> dict[str, Any]:
         """Of the request for the first page, or of the one behind ``bookmark``."""
         if bookmark is None:
             self._trades, self._pages, self.again_ns = [], 0, None
             self._tries += 1
-        params = {"limit": LIMIT, "sort": "ascending", "instrument_names": ",".join(instruments)}
+        params: dict[str, Any] = {"limit": LIMIT, "instrument_names": ",".join(instruments)}
+        if self.any_time:
+            return params | {"sort": "descending"}
+        params["sort"] = "ascending"
         return params | {"time_low": self.since_s} | ({} if bookmark is None else {"bookmark": bookmark})
 
     def take(self, result: Any) -> str | None:
         """Add a page; the bookmark of the next one that is wanted. Raises ``Unexpected``."""
         trades, bookmark = page(result)
-        self._trades += trades
+        self._trades += reversed(trades) if self.any_time else trades
         self._pages += 1
-        return bookmark if self._pages < PAGES_MAX else None
+        return bookmark if self._pages < PAGES_MAX and not self.any_time else None
 
     @property
     def trades(self) -> tuple[TradeOfRecord, ...]:
@@ -109,7 +116,8 @@ class HistoryStep:
 
     def ask_again(self, now_ns: int) -> bool:
         """Wait and ask once more; False when that was done often enough."""
-        if self._tries >= TRIES_MAX:
+        if self.any_time:
             return False
+        self.any_time = self._tries >= TRIES_MAX
         self.again_ns = now_ns + AGAIN_NS
         return True

@@ -11,7 +11,7 @@ from decimal import Decimal
 from engine.core.instrument cimport PULL_COOLDOWN, Instrument
 from feed.frames cimport MessageHandler
 
-from engine.core.missed import explaining
+from engine.core.missed import explaining, newest
 from feed.fields import e8
 from feed.session_results import Unexpected, open_orders, positions_e8
 from kernels.inventory import bound_of, hold_skew
@@ -70,14 +70,20 @@ cdef class Account(MessageHandler):
                 self._adopt_position(instrument)
         self.session.set_protection(protection, now_ns)
 
-    def _take_trades(self, trades, int64_t now_ns) -> None:
-        """Book what was traded while there was no connection, each trade once and at its own price; then adopt the positions."""
+    def _take_trades(self, trades, bint any_time, int64_t now_ns) -> None:
+        """Book what was traded while there was no connection, each trade once and at its own price; then adopt the positions.
+
+        ``any_time``: the times of the trades are not to be trusted; what is missing is newer than the last one that was seen.
+        """
         cdef Instrument instrument
         unseen = {instrument.name.decode(): [] for instrument in self.instruments}
         for trade in trades:
             if trade.instrument in unseen and not self.reports.seen(trade.trade_id):
                 unseen[trade.instrument].append(trade)
+            elif any_time and trade.instrument in unseen:
+                unseen[trade.instrument].clear()
         complete = True
+        choose = newest if any_time else explaining
         for instrument in self.instruments:
             told = sum([trade.signed_e8 for trade in unseen[instrument.name.decode()]])
             complete = complete and told == self._missed_lots(instrument) * instrument.lot_e8
@@ -86,7 +92,7 @@ cdef class Account(MessageHandler):
             return
         for instrument in self.instruments:
             found = unseen[instrument.name.decode()]
-            count = explaining([trade.signed_e8 for trade in found], self._missed_lots(instrument) * instrument.lot_e8)
+            count = choose([trade.signed_e8 for trade in found], self._missed_lots(instrument) * instrument.lot_e8)
             for trade in found[len(found) - count:]:
                 self._book_trade(instrument, trade)
             self._adopt_position(instrument)

@@ -225,7 +225,7 @@ cdef class Conduct(Backfill):
         elif isinstance(event, session_events.PricesKnown):
             self._take_prices(event.prices, now_ns)
         elif isinstance(event, session_events.TradesOfRecord):
-            self._take_trades(event.trades, now_ns)
+            self._take_trades(event.trades, event.any_time, now_ns)
         elif isinstance(event, session_events.Armed):
             self._arm(event.product)
         elif isinstance(event, session_events.ArmingFailed):

@@ -3,6 +3,16 @@
 from collections.abc import Sequence
 
 
+def newest(signed: Sequence[int], missed: int) -> int:
+    """How many of the newest trades to book where times say nothing: the fewest that sum to ``missed``, else none."""
+    rest = missed
+    for count, lots in enumerate(reversed(signed)):
+        if rest == 0:
+            return count
+        rest -= lots
+    return len(signed) if rest == 0 else 0
+
+
 def explaining(signed: Sequence[int], missed: int) -> int:
     """How many of the newest trades to book; the others are left out.
 

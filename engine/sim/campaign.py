@@ -42,6 +42,7 @@ MARKS: tuple[str, ...] = (
     "reconnect budget",
     "journal: replayed",
     "journal: torn tail",
+    "journal: zeros for data",
     "journal: power lost",
     "journal: writer killed",
     "outbox queued",

@@ -131,8 +131,8 @@ class Recorder:
         if self._segments.sequence != self.tap.sequence:
             raise Violation(21, f"record {self._segments.sequence} was lost with the writing process")
 
-    def _tear(self) -> None:
-        """Leave any beginning of the last segment that holds what was synced."""
+    def _tear(self, *, zeros: bool = False) -> None:
+        """Leave any beginning of the last segment that holds what was synced; ``zeros``: perhaps zeros for the rest."""
         files = segment_files(self.directory)
         if not files or files[-1].suffix == ".gz":
             return
@@ -141,6 +141,9 @@ class Recorder:
         kept = self._rng.randint(min(synced, size), size)
         os.truncate(path, kept)
         self._marks["journal: torn tail"] += kept < size
+        if zeros and self._rng.random() < 0.5:
+            os.truncate(path, size)
+            self._marks["journal: zeros for data"] += kept < size
 
     # --- the end of the process -------------------------------------------------------------------------------------
 
@@ -152,7 +155,7 @@ class Recorder:
         self._segments.close()
         if power:
             self._marks["journal: power lost"] += 1
-            self._tear()
+            self._tear(zeros=True)
         self.verify(whole=not power and not self.failed)
         self.close()
 

@@ -1,10 +1,11 @@
 """Fills that a lost connection kept from us: booked at their own price and fee, each once; the rest at the mark."""
 
+import re
 from typing import Any
 
 import pytest
 
-from engine.core.missed import explaining
+from engine.core.missed import explaining, newest
 from engine.sim.world import Link, World
 from feed.auth import throwaway_key
 from feed.exchange.exchange import Exchange
@@ -18,12 +19,25 @@ PERP = "BTC-PERPETUAL"
 MS = 1_000_000
 
 
-def cut_with_fills_under_way(mode: str, seed: int, cuts: int = 1, **options: Any) -> World:
-    """A world whose connection was cut when fills had happened that the core was not told of; it is connected again."""
+TIME = re.compile(rb'"time":([0-9.]+)')
+
+
+def cut_with_fills_under_way(mode: str, seed: int, cuts: int = 1, stamped: float = 0.0, **options: Any) -> World:
+    """A world whose connection was cut when fills had happened that the core was not told of; it is connected again.
+
+    ``stamped``: by how many seconds the venue's clock on books is ahead.
+    """
     told = plan(mode=mode)
     listed = [i for i in default_instruments(START_NS) if i.name in told.instruments]
     exchange = Exchange(SeededMarket(listed, seed), Options(**options), seed=seed)
-    w = World(told, exchange, throwaway_key().token, START_NS, Link(20 * MS, 400 * MS))
+
+    def ahead(message: bytes) -> bytes:
+        if not stamped or not message.startswith(b'{"channel_name":"book'):
+            return message
+        return TIME.sub(lambda found: b'"time":%.6f' % (float(found[1]) + stamped), message)
+
+    link = Link(20 * MS, 400 * MS)
+    w = World(told, exchange, throwaway_key().token, START_NS, link, reads=lambda read: [[ahead(one) for one in read]])
     for _ in range(cuts):
         while not (w.core.session.is_live and w.core.table.used and abs(held(w) - believed(w)) > 1e-9):
             run(w, 0.05)
@@ -100,3 +114,25 @@ def test_what_the_history_does_not_know_is_booked_at_the_mark_and_said() -> None
 )
 def test_the_trades_that_explain_a_difference(signed: list[int], missed: int, count: int) -> None:
     assert explaining(signed, missed) == count
+
+
+def test_only_the_newest_trades_that_explain_it_are_booked_where_times_say_nothing() -> None:
+    assert newest([5, 1, -1, 2], 2) == 1
+    assert newest([5, 1, -1, 2], 1) == 2
+    assert newest([5, 1, -1, 2], 7) == 4
+    assert newest([5, 1, -1, 2], 3) == 0
+    assert newest([5], 0) == 0
+
+
+@pytest.mark.parametrize("mode", ["mass_quote", "orders"])
+def test_a_venue_clock_from_the_future_hides_no_fill(mode: str) -> None:
+    """One stamp of tomorrow on a book must not make the history of today be asked for from tomorrow on."""
+    w = cut_with_fills_under_way(mode, 3, stamped=86_400.0)
+    status = w.core.status()
+    position, fills, _ = truth(w)
+    assert status["counters"]["history_fills"] > 0
+    assert status["counters"]["marked_lots"] == 0
+    assert status["position"][PERP] == pytest.approx(position)
+    assert status["fills"] == fills
+    record = w.core.instruments[0].records()["position"]
+    assert record["cash_ticklots"] / 1000 == pytest.approx(cash(w))

@@ -64,13 +64,19 @@ def test_a_history_without_an_end_is_cut() -> None:
     assert len(driver.told(events.TradesOfRecord)) == 1
 
 
-def test_it_is_asked_again_a_few_times() -> None:
+def test_it_is_asked_again_a_few_times_and_then_for_the_newest_of_any_time() -> None:
     driver, request = asking()
-    for attempt in range(TRIES_MAX):
-        driver.answer(request, {"trades": [], "bookmark": None})
+    old = ROW | {"trade_id": "00A0"}
+    for attempt in range(TRIES_MAX + 1):
+        last = attempt == TRIES_MAX
+        assert ("time_low" in request["params"], request["params"]["sort"]) == (
+            not last,
+            "descending" if last else "ascending",
+        )
+        driver.answer(request, {"trades": [ROW, old] if last else [], "bookmark": "more" if last else None})
         assert len(driver.told(events.TradesOfRecord)) == attempt + 1
         again = driver.session.history_taken(driver.now, complete=False)
-        assert again == (attempt < TRIES_MAX - 1)
+        assert again == (not last)
         if again:
             assert driver.session.deadline_ns == driver.now + AGAIN_NS
             driver.session.poll(driver.now + AGAIN_NS - 1)
@@ -78,6 +84,9 @@ def test_it_is_asked_again_a_few_times() -> None:
             driver.now += AGAIN_NS
             driver.session.poll(driver.now)
             (request,) = driver.take()
+    told = driver.told(events.TradesOfRecord)
+    assert [event.any_time for event in told] == [False] * TRIES_MAX + [True]
+    assert [trade.trade_id for trade in told[-1].trades] == ["00A0", "00A1"]
     driver.session.history_taken(driver.now, complete=True)
     assert driver.session.state is State.PROTECTION
 
