@@ -39,7 +39,20 @@ cdef extern from *:
         uint32_t high = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(a + 1), _mm_loadu_si128(b + 1)));
         return (~(low | high << 16) & bits) == 0;
     }
+    static inline uint32_t quoter_unusual(const char *at) {
+        __m128i text = _mm_loadu_si128((const __m128i *) at);
+        __m128i quote = _mm_cmpeq_epi8(text, _mm_set1_epi8('"')), slash = _mm_cmpeq_epi8(text, _mm_set1_epi8(92));
+        /* Bytes that are not ASCII are negative. */
+        __m128i control = _mm_cmplt_epi8(text, _mm_set1_epi8(32));
+        return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
+    }
     #else
+    static inline uint32_t quoter_unusual(const char *at) {
+        uint32_t found = 0;
+        for (int i = 0; i < 16; i++)
+            found |= (uint32_t) (at[i] == '"' || at[i] == 92 || (signed char) at[i] < 32) << i;
+        return found;
+    }
     static inline int quoter_begins(const char *at, const char *text, uint32_t bits) {
         return memcmp(at, text, bits == 0xFFFFFFFF ? 32 : __builtin_ctz(~bits)) == 0;
     }
@@ -49,6 +62,8 @@ cdef extern from *:
     const uint64_t POW10_INT "QUOTER_POW10_INT" [20]
     # Both texts have PADDED_MAX bytes; those of ``bits`` are compared.
     bint begins_padded "quoter_begins" (const char* at, const char* text, uint32_t bits) noexcept nogil
+    # A bit for each of 16 bytes of a string that is a quote, a backslash, a control byte or not ASCII.
+    uint32_t unusual_16 "quoter_unusual" (const char* at) noexcept nogil
 
 
 cdef inline bint at_byte(const char* at, const char* end, char byte) noexcept nogil:
@@ -86,15 +101,13 @@ cdef inline const char* string_end(const char* at, const char* end) noexcept nog
     """The closing quote of a string whose first byte is ``at``; NULL for escapes, control bytes, non-ASCII text or no
     end.
     """
-    cdef uint64_t word, stop
-    cdef int step
-    while end - at >= 8:
-        memcpy(&word, at, 8)
-        stop = unusual(word)
+    cdef uint32_t stop
+    while end - at >= 16:
+        stop = unusual_16(at)
         if stop:
-            step = trailing_zeros(stop) >> 3
-            return at + step if at[step] == c'"' else NULL
-        at += 8
+            at += trailing_zeros(stop)
+            return at if at[0] == c'"' else NULL
+        at += 16
     while at < end:
         if at[0] == c'"':
             return at

@@ -282,3 +282,10 @@ def ticks_from_e8(int64_t value, int64_t tick_e8):
     if rest:
         raise ValueError(f"{value}e-8 is not a multiple of the tick {tick_e8}e-8")
     return ticks
+
+
+def units_from_e8(int64_t value_e8, int64_t unit_e8):
+    """Python twin of ``whole_units``, for a value that is not negative and a positive unit."""
+    if value_e8 < 0 or unit_e8 <= 0:
+        raise ValueError(f"no units: {value_e8}e-8 in {unit_e8}e-8")
+    return whole_units(value_e8, unit_e8, 1.0 / unit_e8)

@@ -10,6 +10,7 @@ from engine.core.orders cimport OrderTable
 from engine.core.outlook cimport Outlook
 from feed.events cimport BookUpdate, LevelChange, Ticker
 from kernels.book cimport Book
+from kernels.number cimport whole_units
 from kernels.records cimport Market, Model, Position, Settings, Target, Volatility, volatility_fn
 
 cdef enum Pull:                  # why an instrument is not quoted; 0: it is
@@ -55,6 +56,8 @@ cdef class Instrument:
     cdef int32_t name_length
     cdef readonly int64_t tick_e8          # 0: not known yet
     cdef readonly int64_t lot_e8
+    cdef double ticks_an_e8                # 1 / tick_e8
+    cdef double lots_an_e8
     cdef readonly Book book
     cdef readonly bint book_synced
     cdef readonly bint wants_resync
@@ -132,6 +135,14 @@ cdef class Instrument:
         return self.position.lots != 0 and (
             self.position.lots >= self.settings.min_lots or -self.position.lots >= self.settings.min_lots)
 
+    cdef inline int32_t level_c(self, bint bid, const LevelChange* change) noexcept nogil:
+        """Put one change, which is not negative, into the book; 0, or not 0 when it is off the grid or the book refuses it."""
+        cdef int64_t ticks = whole_units(change.price_e8, self.tick_e8, self.ticks_an_e8)
+        cdef int64_t lots = whole_units(change.amount_e8, self.lot_e8, self.lots_an_e8)
+        if ticks < 0 or lots < 0:
+            return 1
+        return self.book.apply_c(bid, ticks, lots)
+
     cdef int32_t apply_book_c(self, BookUpdate* update, int64_t now_ns) noexcept nogil
     cdef void apply_ticker_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
     cdef void observe_c(self, volatility_fn volatility, int64_t now_ns) noexcept nogil
@@ -140,6 +151,5 @@ cdef class Instrument:
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil
     cdef bint frozen_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
     cdef bint thin_c(self, OrderTable table, int32_t side) noexcept nogil
-    cdef int32_t _level_c(self, bint bid, LevelChange* change) noexcept nogil
     cdef double pnl_usd_c(self) noexcept nogil
     cdef double realised_usd_c(self) noexcept nogil

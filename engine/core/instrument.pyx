@@ -12,7 +12,7 @@ from engine.core.markouts cimport Markouts
 from engine.core.orders cimport OrderTable
 from engine.core.outlook cimport Outlook
 from feed.events cimport (
-    TICKER_BEST_ASK, TICKER_BEST_BID, TICKER_FUNDING_MARK, BookUpdate, LevelChange, Ticker,
+    TICKER_BEST_ASK, TICKER_BEST_BID, TICKER_FUNDING_MARK, BookUpdate, Ticker,
 )
 from kernels.book cimport BOOK_OK, Book
 from kernels.records cimport Market, Position, Settings, Volatility, volatility_fn
@@ -71,6 +71,8 @@ cdef class Instrument:
             self.outlook.forget_grid()
         self.tick_e8 = tick_e8
         self.lot_e8 = lot_e8
+        self.ticks_an_e8 = 1.0 / tick_e8
+        self.lots_an_e8 = 1.0 / lot_e8
         self.product = product
         self.settings.tick_usd = tick_e8 / 1e8
         self.settings.lot_contracts = lot_e8 / 1e8
@@ -207,9 +209,9 @@ cdef class Instrument:
         self.book_time_s = update.time_s
         self.outlook.heard_c(update.time_s)
         for i in range(update.bids):
-            code |= self._level_c(True, &update.bid[i])
+            code |= self.level_c(True, &update.bid[i])
         for i in range(update.asks):
-            code |= self._level_c(False, &update.ask[i])
+            code |= self.level_c(False, &update.ask[i])
         if code == BOOK_OK and update.has_totals:
             if (self.book.total_bid_lots * self.lot_e8 != update.total_bid_e8
                     or self.book.total_ask_lots * self.lot_e8 != update.total_ask_e8):
@@ -221,11 +223,6 @@ cdef class Instrument:
         self.ticks += 1
         self.dirty = True
         return 0
-
-    cdef int32_t _level_c(self, bint bid, LevelChange* change) noexcept nogil:
-        if change.price_e8 % self.tick_e8 or change.amount_e8 % self.lot_e8:
-            return 1
-        return self.book.apply_c(bid, change.price_e8 // self.tick_e8, change.amount_e8 // self.lot_e8)
 
     cdef void apply_ticker_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil:
         """Mark, index and funding. Funding accrues as the change of ``funding_mark`` on the position held (protocol section 11)."""

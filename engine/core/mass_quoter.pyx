@@ -6,7 +6,7 @@ level that was repeated and kept: when the reports of an answered message must h
 either such a level, or proven gone, or unknown – and then the instrument is cleared before it is quoted again.
 """
 
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint32_t, uint64_t
 
 from engine.core.instrument cimport PULL_COOLDOWN, PULL_NONE, Instrument
 from engine.core.orders cimport SLOT_CANCELLING, SLOT_LIVE, SLOT_PENDING, SLOT_UNKNOWN, Slot
@@ -152,11 +152,9 @@ cdef class MassQuoter(Quoter):
         """Write one side into the message and take its slots; the orders it replaces become CANCELLING."""
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t i, j, slot, n = self.side_count_[key]
-        cdef bint[10] kept
+        cdef uint32_t kept = 0
         cdef bint stays
         cdef Slot* order
-        for i in range(n):
-            kept[i] = False
         for j in range(self.table.count_c(instrument.index, side)):
             order = &self.table.slot_[self.table.at_c(instrument.index, side, j)]
             if order.state == SLOT_CANCELLING:
@@ -165,17 +163,18 @@ cdef class MassQuoter(Quoter):
             stays = False
             if (order.state == SLOT_LIVE or order.state == SLOT_PENDING) and order.filled_lots == 0:
                 for i in range(n):
-                    if (order.price_ticks == self.side_ticks_[key][i] and order.lots == self.side_lots_[key][i] and not kept[i]
-                            and self.table.repeat_c(self.table.at_c(instrument.index, side, j), request)):
+                    if (order.price_ticks == self.side_ticks_[key][i] and order.lots == self.side_lots_[key][i]
+                            and not kept & <uint32_t>1 << i and self.table.repeat_c(self.table.at_c(instrument.index, side, j), request)):
                         # An identical level stays as it is, reported or not; if it trades on the way there, it is put back whole.
-                        kept[i] = stays = True
+                        kept |= <uint32_t>1 << i
+                        stays = True
                         break
             if not stays and order.state != SLOT_UNKNOWN:
                 order.state = SLOT_CANCELLING
         for i in range(n):
             self.price_e8_[i] = self.side_ticks_[key][i] * instrument.tick_e8
             self.amount_e8_[i] = self.side_lots_[key][i] * instrument.lot_e8
-            if kept[i]:
+            if kept & <uint32_t>1 << i:
                 continue
             slot = self.table.open_c(instrument.index, side, self.side_ticks_[key][i], self.side_lots_[key][i], now_ns)
             if slot < 0:

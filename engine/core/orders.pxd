@@ -5,9 +5,12 @@ or the proven end of the session that held it. Until then its size counts.
 """
 
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint16_t, uint64_t
+
+from kernels.bytes cimport zero_bytes
 
 cdef enum:
+    SLOT_BITS = 12
     SLOTS = 4096                 # all instruments; a client order id carries its slot in the low 12 bits
     SIDE_SLOTS = 64              # one side of one instrument: 10 levels live, 10 in flight, and room for late reports
     CLOSED_BUCKETS = 16384       # so that an id that did not end lately is nearly always known by an empty bucket
@@ -74,21 +77,76 @@ cdef class OrderTable:
     cdef inline int32_t at_c(self, int32_t instrument, int32_t side, int32_t i) noexcept nogil:
         return self.side_slot_[(instrument * 2 + (1 if side < 0 else 0)) * SIDE_SLOTS + i]
 
-    cdef int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil
+    cdef inline int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil:
+        """Take a slot for an order about to be sent; -1 when a bound is reached (then nothing may be sent)."""
+        cdef int32_t index, key = instrument * 2 + (1 if side < 0 else 0)
+        cdef Slot* slot
+        if self.used >= SLOTS or self.side_count_[key] >= SIDE_SLOTS:
+            return -1
+        index = self.free_[SLOTS - 1 - self.used]
+        self.used += 1
+        slot = &self.slot_[index]
+        zero_bytes(slot, sizeof(Slot))
+        slot.state = SLOT_PENDING
+        slot.instrument = instrument
+        slot.side = side
+        slot.price_ticks = price_ticks
+        slot.lots = lots
+        slot.sent_ns = now_ns
+        # The number never repeats in the life of the table, so a client order id is unique although slots are reused.
+        slot.client_order_id = (self.next_client_number << SLOT_BITS) | <uint64_t>index
+        self.next_client_number += 1
+        self.side_slot_[key * SIDE_SLOTS + self.side_count_[key]] = index
+        self.side_count_[key] += 1
+        return index
+
     cdef void close_c(self, int32_t slot) noexcept nogil
     cdef void owe_c(self, int32_t index, int64_t now_ns) noexcept nogil
     cdef void end_c(self, int32_t slot) noexcept nogil
     cdef bint repeat_c(self, int32_t slot, uint64_t request) noexcept nogil
     cdef void unrepeat_c(self, int32_t slot, uint64_t request) noexcept nogil
     cdef void explain_c(self, int32_t instrument, uint64_t before) noexcept nogil
-    cdef int64_t exposure_of_c(self, int32_t slot) noexcept nogil
-    cdef int64_t exposure_c(self, int32_t instrument, int32_t side) noexcept nogil
+    cdef inline int64_t exposure_of_c(self, int32_t index) noexcept nogil:
+        """Lots this order may still trade, in the worst of the cases that are possible."""
+        cdef Slot* slot = &self.slot_[index]
+        cdef int64_t worst = slot.lots
+        if slot.state == SLOT_FREE:
+            return 0
+        if slot.amend_lots > worst and slot.state != SLOT_PENDING:
+            worst = slot.amend_lots
+        worst += slot.owed_lots - slot.filled_lots
+        return (worst if worst > 0 else 0) + slot.repeats * slot.lots
+
+    cdef inline int64_t exposure_c(self, int32_t instrument, int32_t side) noexcept nogil:
+        """Lots that one side of an instrument may still trade: live, in flight and unknown together."""
+        cdef int32_t i
+        cdef int64_t total = 0
+        for i in range(self.count_c(instrument, side)):
+            total += self.exposure_of_c(self.at_c(instrument, side, i))
+        return total
+
     cdef int32_t by_client_id_c(self, uint64_t client_order_id) noexcept nogil
     cdef int32_t by_order_id_c(self, int32_t instrument, int32_t side, const char* order_id, int32_t length) noexcept nogil
     cdef int32_t pending_at_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots) noexcept nogil
     cdef void note_closed_c(self, const char* order_id, int32_t length) noexcept nogil
     cdef bint closed_lately_c(self, const char* order_id, int32_t length) noexcept nogil
-    cdef int64_t best_c(self, int32_t instrument, int32_t side) noexcept nogil
+    cdef inline int64_t best_c(self, int32_t instrument, int32_t side) noexcept nogil:
+        """Most aggressive price that an own order of a side may have: highest bid (0: none), lowest ask (INT64_MAX: none)."""
+        cdef int64_t best = 0 if side > 0 else INT64_MAX
+        cdef int32_t i
+        cdef Slot* slot
+        for i in range(self.count_c(instrument, side)):
+            slot = &self.slot_[self.at_c(instrument, side, i)]
+            if side > 0:
+                best = max(best, slot.price_ticks)
+                if slot.amend_lots:
+                    best = max(best, slot.amend_ticks)
+            else:
+                best = min(best, slot.price_ticks)
+                if slot.amend_lots:
+                    best = min(best, slot.amend_ticks)
+        return best
+
     cdef int32_t alive_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef int32_t unsettled_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef void forget_all_c(self) noexcept nogil

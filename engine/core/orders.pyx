@@ -1,18 +1,13 @@
 """Order table: slots, look-ups and the exposure that they may still become."""
 
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint16_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp
-
-from kernels.bytes cimport zero_bytes
 
 STATES = {
     SLOT_FREE: "free", SLOT_PENDING: "pending", SLOT_LIVE: "live",
     SLOT_AMENDING: "amending", SLOT_CANCELLING: "cancelling", SLOT_UNKNOWN: "unknown", SLOT_ENDED: "ended",
 }
-
-cdef enum:
-    SLOT_BITS = 12
 
 cdef uint64_t _hash(const char* text, int32_t length) noexcept nogil:
     """FNV-1a, 64 bit; order ids are opaque strings (protocol section 3)."""
@@ -52,29 +47,6 @@ cdef class OrderTable:
         free(self.side_count_)
         free(self.closed_)
         free(self.closed_count_)
-
-    cdef int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil:
-        """Take a slot for an order about to be sent; -1 when a bound is reached (then nothing may be sent)."""
-        cdef int32_t index, key = instrument * 2 + (1 if side < 0 else 0)
-        cdef Slot* slot
-        if self.used >= SLOTS or self.side_count_[key] >= SIDE_SLOTS:
-            return -1
-        index = self.free_[SLOTS - 1 - self.used]
-        self.used += 1
-        slot = &self.slot_[index]
-        zero_bytes(slot, sizeof(Slot))
-        slot.state = SLOT_PENDING
-        slot.instrument = instrument
-        slot.side = side
-        slot.price_ticks = price_ticks
-        slot.lots = lots
-        slot.sent_ns = now_ns
-        # The number never repeats in the life of the table, so a client order id is unique although slots are reused.
-        slot.client_order_id = (self.next_client_number << SLOT_BITS) | <uint64_t>index
-        self.next_client_number += 1
-        self.side_slot_[key * SIDE_SLOTS + self.side_count_[key]] = index
-        self.side_count_[key] += 1
-        return index
 
     cdef void close_c(self, int32_t index) noexcept nogil:
         """Free a slot whose order is proven to be over, and remember its order id."""
@@ -154,25 +126,6 @@ cdef class OrderTable:
         slot.amend_lots = 0
         slot.sent_ns = now_ns
 
-    cdef int64_t exposure_of_c(self, int32_t index) noexcept nogil:
-        """Lots this order may still trade, in the worst of the cases that are possible."""
-        cdef Slot* slot = &self.slot_[index]
-        cdef int64_t worst = slot.lots
-        if slot.state == SLOT_FREE:
-            return 0
-        if slot.amend_lots > worst and slot.state != SLOT_PENDING:
-            worst = slot.amend_lots
-        worst += slot.owed_lots - slot.filled_lots
-        return (worst if worst > 0 else 0) + slot.repeats * slot.lots
-
-    cdef int64_t exposure_c(self, int32_t instrument, int32_t side) noexcept nogil:
-        """Lots that one side of an instrument may still trade: live, in flight and unknown together."""
-        cdef int32_t i
-        cdef int64_t total = 0
-        for i in range(self.count_c(instrument, side)):
-            total += self.exposure_of_c(self.at_c(instrument, side, i))
-        return total
-
     cdef int32_t by_client_id_c(self, uint64_t client_order_id) noexcept nogil:
         """Slot of a client order id of ours, or -1."""
         cdef int32_t index = <int32_t>(client_order_id & (SLOTS - 1))
@@ -225,23 +178,6 @@ cdef class OrderTable:
             if self.closed_[i] == value:
                 return True
         return False
-
-    cdef int64_t best_c(self, int32_t instrument, int32_t side) noexcept nogil:
-        """Most aggressive price that an own order of a side may have: highest bid (0: none), lowest ask (INT64_MAX: none)."""
-        cdef int64_t best = 0 if side > 0 else INT64_MAX
-        cdef int32_t i
-        cdef Slot* slot
-        for i in range(self.count_c(instrument, side)):
-            slot = &self.slot_[self.at_c(instrument, side, i)]
-            if side > 0:
-                best = max(best, slot.price_ticks)
-                if slot.amend_lots:
-                    best = max(best, slot.amend_ticks)
-            else:
-                best = min(best, slot.price_ticks)
-                if slot.amend_lots:
-                    best = min(best, slot.amend_ticks)
-        return best
 
     cdef int32_t alive_c(self, int32_t instrument, int32_t side) noexcept nogil:
         """How many orders of a side rest, or are on their way to."""

@@ -268,7 +268,7 @@ cdef class Quoter:
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t wanted = self.side_count_[key], count = self.table.count_c(instrument.index, side)
         cdef int32_t i, j, slot, matched = 0, alive = 0, change = CHANGE_NOTHING
-        cdef int64_t tolerance = self.requote_ticks, deviation, remaining, target
+        cdef int64_t tolerance = self.requote_ticks, span, deviation, remaining, target
         cdef int64_t relative = <int64_t>(self.requote_bps * 1e-4 * instrument.market.fair_usd / instrument.settings.tick_usd)
         cdef uint64_t covered = 0
         cdef Slot* order
@@ -277,6 +277,7 @@ cdef class Quoter:
             tolerance = relative
         if now_ns - instrument.last_change_ns > self.max_lifetime_ns:
             tolerance = 0
+        span = tolerance + (tolerance >> 1)
         for i in range(count):
             slot = self.table.at_c(instrument.index, side, i)
             order = &self.table.slot_[slot]
@@ -286,10 +287,12 @@ cdef class Quoter:
             remaining = order.lots - order.filled_lots
             found = False
             for j in range(wanted):
-                # Positive: the resting order is more aggressive than its target.
+                # Positive: the resting order is more aggressive than its target. One comparison of unsigned numbers is both bounds.
                 deviation = side * (order.price_ticks - self.side_ticks_[key][j])
+                if <uint64_t>(deviation + tolerance) > <uint64_t>span:
+                    continue
                 target = self.side_lots_[key][j]
-                if (deviation * 2 <= tolerance and -deviation <= tolerance and remaining * 4 <= target * 5
+                if (remaining * 4 <= target * 5
                         and (remaining * 2 >= target or order.stays and deviation == 0 and order.lots == target)):
                     found = True
                     covered |= <uint64_t>1 << j

@@ -37,14 +37,31 @@ cdef class Gate:
     cdef readonly int64_t passed
     cdef readonly int64_t refused
 
+    cdef inline int32_t verdict_c(self, int32_t code) noexcept nogil:
+        """Count a decision and return it."""
+        if code == GATE_PASS:
+            self.passed += 1
+        else:
+            self.refused += 1
+            self.refusals_[code] += 1
+        return code
+
     cdef int32_t price_c(self, int32_t instrument, int64_t price_ticks, double mark_usd, double index_usd) noexcept nogil
     cdef int32_t side_c(self, OrderTable table, int32_t instrument, int32_t side, int64_t position_lots, int64_t exposure_lots,
                         int32_t n, const int64_t* price_ticks, const int64_t* lots, double mark_usd, double index_usd) noexcept nogil
-    cdef int64_t room_c(self, int32_t instrument, int32_t side, int64_t position_lots) noexcept nogil
+    cdef inline int64_t room_c(self, int32_t instrument, int32_t side, int64_t position_lots) noexcept nogil:
+        """Lots that a side may add before the worst case meets the limit; never negative."""
+        cdef int64_t room = self.limits_[instrument].max_lots - side * position_lots
+        if self.mode == MODE_HALTED:
+            return 0
+        if self.mode == MODE_REDUCING or self.limits_[instrument].reducing:
+            # Both orders of one side trading must not flip the position.
+            room = min(room, -side * position_lots)
+        return room if room > 0 else 0
+
     cdef bint holds_c(self, OrderTable table, int32_t instrument, int64_t position_lots, double mark_usd, double index_usd) noexcept nogil
     cdef inline bint allows_c(self, int32_t instrument, int64_t position_lots) noexcept nogil:
         """Whether a position is within the limit by itself."""
         return -self.limits_[instrument].max_lots <= position_lots <= self.limits_[instrument].max_lots
 
     cdef void reducing_c(self, int32_t instrument, bint reducing) noexcept nogil
-    cdef int32_t verdict_c(self, int32_t code) noexcept nogil

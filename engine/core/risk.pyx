@@ -46,25 +46,6 @@ cdef class Gate:
         """Python twin of ``reducing_c``."""
         self.reducing_c(instrument, reducing)
 
-    cdef int32_t verdict_c(self, int32_t code) noexcept nogil:
-        """Count a decision and return it."""
-        if code == GATE_PASS:
-            self.passed += 1
-        else:
-            self.refused += 1
-            self.refusals_[code] += 1
-        return code
-
-    cdef int64_t room_c(self, int32_t instrument, int32_t side, int64_t position_lots) noexcept nogil:
-        """Lots that a side may add before the worst case meets the limit; never negative."""
-        cdef int64_t room = self.limits_[instrument].max_lots - side * position_lots
-        if self.mode == MODE_HALTED:
-            return 0
-        if self.mode == MODE_REDUCING or self.limits_[instrument].reducing:
-            # Both orders of one side trading must not flip the position.
-            room = min(room, -side * position_lots)
-        return room if room > 0 else 0
-
     cdef int32_t price_c(self, int32_t instrument, int64_t price_ticks, double mark_usd, double index_usd) noexcept nogil:
         """Collar against mark and index, whichever are known; at least one must be."""
         cdef GateLimits* limits = &self.limits_[instrument]

@@ -15,6 +15,7 @@ from kernels.number import (
     ticks_from_e8,
     uint64_from_text,
     uint64_to_text,
+    units_from_e8,
 )
 
 INT64_MAX = 2**63 - 1
@@ -194,3 +195,27 @@ def test_writes_fixed_point_without_superfluous_zeros(whole: int, fraction: int,
     text = f"{whole}.{value % 10**8:08d}".rstrip("0").rstrip(".")
     expected = f"-{text}" if negative and value else text
     assert e8_to_text(-value if negative else value) == expected.encode()
+
+
+UNITS = st.integers(1, 10**14) | st.sampled_from([10**n for n in range(15)] + [5 * 10**n for n in range(14)])
+
+
+@given(units=st.integers(0, INT64_MAX), unit_e8=UNITS, off=st.integers(-2, 2))
+@example(units=2**53, unit_e8=1, off=0)
+@example(units=2**53 - 1, unit_e8=1, off=0)
+@example(units=INT64_MAX, unit_e8=1, off=0)
+@example(units=60_000, unit_e8=10**8, off=1)
+def test_units_are_whole_or_refused(units: int, unit_e8: int, off: int) -> None:
+    value = min(max(units % (INT64_MAX // unit_e8) * unit_e8 + off, 0), INT64_MAX)
+    assert units_from_e8(value, unit_e8) == (-1 if value % unit_e8 else value // unit_e8)
+
+
+@given(value=st.integers(0, INT64_MAX), unit_e8=UNITS)
+def test_units_of_any_value(value: int, unit_e8: int) -> None:
+    assert units_from_e8(value, unit_e8) == (-1 if value % unit_e8 else value // unit_e8)
+
+
+def test_units_of_nothing_are_refused() -> None:
+    for value, unit_e8 in ((-1, 1), (1, 0), (1, -5)):
+        with pytest.raises(ValueError, match="no units"):
+            units_from_e8(value, unit_e8)
