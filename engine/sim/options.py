@@ -197,7 +197,7 @@ class SwarmOptions:
 
     def plan(self) -> CorePlan:
         """The core's plan."""
-        base = _base_plan()
+        base, learning = _base_plan(), self.rng("learning")
         settings = base.settings.copy()
         settings["levels"] = self.levels
         settings["base_size"] = self.size_lots * LOT_CONTRACTS
@@ -223,6 +223,10 @@ class SwarmOptions:
                 loss_window_ns=5 * SECOND_NS,
                 fills_window_ns=SECOND_NS,
                 **self.windows,
+            ),
+            signals=replace(base.signals, fetch_ns=learning.choice((0, 1, 5, 60)) * SECOND_NS),
+            calibration=replace(
+                base.calibration, live=learning.random() < 0.5, interval_ns=SECOND_NS, memory_ns=20 * SECOND_NS
             ),
             # Half of a lot of the smaller instrument: a side that was taken down to one is not thin.
             pulls=replace(base.pulls, thin_usd=15.0, hold_ns=self.cooldown_ns),
