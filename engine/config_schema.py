@@ -265,6 +265,7 @@ class Connection(Section):
         10.0, "s", "interval of the checks of orders and position with the venue", ge=1, le=3600
     )
     stop_timeout: Finite = key(5.0, "s", "time to prove that no order is left, when stopping", ge=0.5, le=60)
+    max_memory_mb: int = key(4000, "MB", "memory in use at which the run ends in order; 0: any", ge=0, le=10**6)
 
 
 class Credentials(Section):

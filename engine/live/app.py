@@ -37,6 +37,7 @@ from engine.live.latency import Latency
 from engine.live.local_exchange import ExchangeFailed, LocalExchange
 from engine.live.log import opened, redacted
 from engine.live.loop import Cause, Ending, LiveLoop
+from engine.live.memory import MemoryBudget
 from engine.live.plan import LivePlan, live_plan
 from engine.live.report import run_report
 from engine.live.run_journal import RunJournal
@@ -119,7 +120,7 @@ def run(loaded: Loaded, options: RunOptions, line: StatusLine) -> Outcome:
         settings = _settings(loaded, options, core, journal, log)
         control = Control(driven, settings, plan.data, plan.name, now_ns, log, carried=options.exchange is None)
         stack.callback(control.close)
-        beside = Beside(control, journal, heart, latency.waterfall, plan.slow_tick_ns)
+        beside = Beside(control, journal, heart, latency.waterfall, plan.slow_tick_ns, MemoryBudget(plan.memory_max))
         connector = Connector(core, journal, url, plan.ping_interval_s, latency.waterfall, credentials)
         session = LiveLoop(
             driven,

@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.live.control import Control
 from engine.live.heart import Heart
+from engine.live.memory import MemoryBudget
 from engine.live.run_journal import RunJournal
 from feed.waterfall import Waterfall
 
@@ -18,6 +19,7 @@ class Beside:
     heart: Heart | None
     waterfall: Waterfall
     slow_ns: int
+    memory: MemoryBudget
 
     def problem(self, now_ns: int) -> str | None:
         """Called ten times a second: beats, latches, and says what does not work any more; None while all does."""
@@ -27,7 +29,7 @@ class Beside:
         if self.heart is not None:
             problem = self.heart.beat(now_ns)
             self.control.supervised(self.heart.unwatched)
-        return problem or (None if self.journal is None else self.journal.problem())
+        return problem or self.memory.problem() or (None if self.journal is None else self.journal.problem())
 
     def ended(self, reason: str, now_ns: int) -> dict[str, Any]:
         """Write the journal's last record and wait until all is on disk; the report's part of both."""

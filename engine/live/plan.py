@@ -11,6 +11,7 @@ from engine.plan_builder import Network, network_of
 @dataclass(frozen=True, slots=True)
 class LivePlan:
     """Times in seconds. ``attempts_max`` failed connections in a row end the run; 0: never.
+    ``memory_max``: bytes in use that end it; 0: any.
 
     ``journal_directory``: holds a directory a run; None: no journal. ``journal_given``: it was named.
     ``name``: what must be typed to resume after a halt, the account or else the network.
@@ -27,6 +28,7 @@ class LivePlan:
     log_level: str
     log_bytes_max: int
     slow_tick_ns: int
+    memory_max: int
     data: Path
     name: str
     journal_directory: Path | None
@@ -55,6 +57,7 @@ def live_plan(config: Config) -> LivePlan:
         log_level=config.log.level,
         log_bytes_max=config.log.max_bytes,
         slow_tick_ns=round(config.log.slow_tick_us * 1000),
+        memory_max=connection.max_memory_mb * 1_000_000,
         data=data,
         name=config.credentials.account or network,
         journal_directory=journal_place(config.journal.directory, data),

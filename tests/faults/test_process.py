@@ -203,6 +203,15 @@ def test_the_supervisor_cancels_long_before_the_venue_would(world: World, row: s
     wait_until(lambda: "private/cancel_all" in [asked.method for asked in world.venue.asked()], 30, "its cancel")
 
 
+@row("R4-budget-of-memory-used-up")
+def test_a_process_that_outgrows_its_budget_of_memory_ends_in_order(world: World, row: str) -> None:
+    quoter = world.start(connection__max_memory_mb="1")
+    status, out, err = quoter.wait(60)
+    assert status == 1, err + out
+    assert "connection.max_memory_mb is 1" in out + err
+    assert world.venue.orders() == []
+
+
 @row(slow=["R4-no-more-memory"])
 def test_a_process_that_gets_no_more_memory_leaves_no_order(world: World, row: str) -> None:
     """It may quote on within what it has, or end; what it may not is to leave orders behind."""
