@@ -19,6 +19,8 @@ from feed.transport import Listener, WsSink, abort
 FRAME_BYTES_MAX = 1024 * 1024
 WRITE_BUFFER_BYTES_MAX = 256 * 1024
 """Beyond it the sink refuses: a second of traffic that the peer has not taken."""
+READ_BYTES = 1024 * 1024
+"""Room for one read, as a rule more than waits in the kernel: a backlog is one read, and so one decision."""
 RETRY_AFTER_S_MAX = 3600.0
 
 
@@ -200,6 +202,7 @@ async def connect(
                 auto_ping_strategy=WSAutoPingStrategy.PING_PERIODICALLY,
                 enable_auto_pong=False,
                 max_frame_size=message_bytes_max,
+                read_buffer_init_size=READ_BYTES,
                 max_redirects=0,
                 logger_name="feed",
             )

@@ -315,6 +315,27 @@ def test_a_sink_that_gives_up_tells_why(run):
     run(work())
 
 
+def test_a_backlog_in_the_socket_is_one_batch(run):
+    """Ten seconds of a usual market, 400 messages, wait in the kernel: they are one read, and so one decision."""
+    backlog = [b"%03d" % i + b" " * 240 for i in range(400)]
+
+    async def script(peer: Peer) -> None:
+        await peer.send(b"".join(frame(message) for message in backlog))
+        await peer.read_until(CLOSE)
+
+    async def work() -> None:
+        handler = Recorder()
+        async with RawServer(script) as server:
+            connection = await connect(handler, server.url)
+            await wait_for(lambda: len(handler.seen) == len(backlog))
+            assert handler.seen == backlog and handler.lasts[-1]
+            assert sum(handler.lasts) == 1
+            connection.close("enough")
+            await connection.wait_closed()
+
+    run(work())
+
+
 def test_closing_in_order_still_delivers(run):
     async def script(peer: Peer) -> None:
         assert (await peer.read_until(CLOSE))[:2] == b"\x03\xe8"
