@@ -16,6 +16,7 @@ def lines(request: pytest.FixtureRequest, race: Race) -> list[str]:
     return told
 
 
+@pytest.mark.timeout(1200)  # callgrind on a busy machine
 def test_instructions(race: Race, lines: list[str]) -> None:
     if race.smoke:
         work = instructions.work(n=2, ticks=6)
