@@ -76,6 +76,24 @@ def test_late_timers_break_no_limit(world: World, row: str) -> None:
     assert quoter.stop()["orders_left"] == 0
 
 
+@row(slow=["R13-a-third-of-a-processor"])
+def test_a_throttled_processor_breaks_no_limit_and_costs_no_connection(world: World, row: str) -> None:
+    """For 4 s the process runs 30 ms in every 90, as under a quota: what it sends meanwhile the exchange judges."""
+    quoter = world.quoting()
+    before = world.venue.connections()
+    throttled = time.monotonic()
+    while time.monotonic() < throttled + 4:
+        quoter.signal(signal.SIGSTOP)
+        time.sleep(0.06)
+        quoter.signal(signal.SIGCONT)
+        time.sleep(0.03)
+    assert world.venue.connections() == before
+    freed = time.monotonic()
+    wait_until(lambda: world.venue.sent(freed) and world.venue.orders(), AGAIN_S, "quotes in the market")
+    report = quoter.stop()
+    assert (report["connections"], report["mode"], report["orders_left"]) == (1, "ACTIVE", 0)
+
+
 STAMPS = re.compile(rb'"(time|mark_timestamp)":([0-9.]+)')
 STAMPED = (b'{"channel_name":"book', b'{"channel_name":"ticker', b'{"channel_name":"recent_trades')
 STRANGE = {
