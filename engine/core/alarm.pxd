@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int32_t, int64_t
 
+from engine.core.orders cimport OrderTable
+from kernels.book cimport Book
 from kernels.records cimport Market
 
 cdef enum:
@@ -40,4 +42,5 @@ cdef class Alarm:
     cdef int32_t judge_c(self, Market* market, double tick_usd, double lot_contracts, int64_t now_ns) noexcept nogil
     cdef void turn_c(self, double price_usd, double lot_contracts, int64_t now_ns) noexcept nogil
     cdef int32_t moved_c(self, double range_usd, double limit_usd, double price_usd, int64_t now_ns) noexcept nogil
+    cdef bint thin_c(self, Book book, OrderTable table, int32_t instrument, int32_t side) noexcept nogil
     cdef void forget_c(self) noexcept nogil

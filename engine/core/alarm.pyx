@@ -8,6 +8,8 @@ and goes on until the range has been below ``calm`` times that limit for ``hold`
 from libc.math cimport INFINITY, ceil, fabs, sqrt
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
+from engine.core.orders cimport OrderTable, Slot
+from kernels.book cimport Book
 from kernels.records cimport Market
 
 
@@ -94,6 +96,26 @@ cdef class Alarm:
             self.until_ns = 0
             return False
         return True
+
+    cdef bint thin_c(self, Book book, OrderTable table, int32_t instrument, int32_t side) noexcept nogil:
+        """Whether others show less than the least on a side; own orders count only as far as the book shows them.
+
+        While reports may still be on their way one order may stand in two slots: of a price no more is ours than there is.
+        """
+        cdef int64_t others = book.total_bid_lots if side > 0 else book.total_ask_lots
+        cdef int64_t shown
+        cdef int32_t i, j
+        cdef Slot* order
+        cdef Slot* before
+        for i in range(table.count_c(instrument, side)):
+            order = &table.slot_[table.at_c(instrument, side, i)]
+            shown = book.lots_at_c(side > 0, order.price_ticks)
+            for j in range(i):
+                before = &table.slot_[table.at_c(instrument, side, j)]
+                if before.price_ticks == order.price_ticks:
+                    shown -= before.lots - before.filled_lots
+            others -= max(min(order.lots - order.filled_lots, shown), 0)
+        return others < self.thin_lots
 
     def told(self) -> str:
         """The last move that alarmed, with its numbers."""

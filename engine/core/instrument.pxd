@@ -150,6 +150,5 @@ cdef class Instrument:
     cdef void filled_c(self, OrderTable table, int32_t side, int64_t ticks, double time_s, int64_t now_ns) noexcept nogil
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil
     cdef bint frozen_c(self, Ticker* ticker, int64_t now_ns) noexcept nogil
-    cdef bint thin_c(self, OrderTable table, int32_t side) noexcept nogil
     cdef double pnl_usd_c(self) noexcept nogil
     cdef double realised_usd_c(self) noexcept nogil

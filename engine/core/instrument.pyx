@@ -270,16 +270,6 @@ cdef class Instrument:
         self.odd_ns = 0
         return True
 
-    cdef bint thin_c(self, OrderTable table, int32_t side) noexcept nogil:
-        """Whether others show less than the least on a side; own orders count only as far as the book shows them."""
-        cdef int64_t others = self.book.total_bid_lots if side > 0 else self.book.total_ask_lots
-        cdef int32_t i, slot
-        for i in range(table.count_c(self.index, side)):
-            slot = table.at_c(self.index, side, i)
-            others -= min(table.slot_[slot].lots - table.slot_[slot].filled_lots,
-                          self.book.lots_at_c(side > 0, table.slot_[slot].price_ticks))
-        return others < self.alarm.thin_lots
-
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil:
         """Fill ``market`` with the book of others; PULL_NONE, or why there is nothing to quote on."""
         cdef int32_t i, count, side, slot

@@ -149,13 +149,13 @@ cdef class Quoter:
         resting = self.table.exposure_c(instrument.index, 1)
         instrument.market.buy_capacity_lots = self._capacity_c(instrument, room, resting)
         if (instrument.book.total_bid_lots - resting < instrument.alarm.thin_lots and instrument.breach == BREACH_NONE
-                and instrument.thin_c(self.table, 1)):
+                and instrument.alarm.thin_c(instrument.book, self.table, instrument.index, 1)):
             return PULL_THIN
         room = self.gate.room_c(instrument.index, -1, instrument.position.lots)
         resting = self.table.exposure_c(instrument.index, -1)
         instrument.market.sell_capacity_lots = self._capacity_c(instrument, room, resting)
         if (instrument.book.total_ask_lots - resting < instrument.alarm.thin_lots and instrument.breach == BREACH_NONE
-                and instrument.thin_c(self.table, -1)):
+                and instrument.alarm.thin_c(instrument.book, self.table, instrument.index, -1)):
             return PULL_THIN
         if instrument.outlook.forecast.enabled:
             if instrument.outlook.forecast.regime == REGIME_PULLED and instrument.breach == BREACH_NONE:

@@ -163,6 +163,19 @@ def test_own_orders_do_not_make_a_book_thick(mode: str) -> None:
     assert why(w) == "too little of others in the book"
 
 
+def test_an_order_that_stands_in_two_slots_does_not_make_a_book_thin() -> None:
+    """Pulled by it and quoted again, the instrument never came to rest, and its slots never settled."""
+    w, market = calm("mass_quote", thin_usd=11_000.0, move_bps=10_000.0, move_sigmas=1e6)
+    market.place(w, shift=0.0002)
+    run(w, 0.1)
+    table = w.core.table
+    for order in table.orders():
+        table.take(order["instrument"], order["side"], order["price_ticks"], order["lots"], w.now_ns)
+    market.place(w, lots=11)
+    run(w, 0.05)
+    assert why(w) == "quoting" and len(table.orders()) == 12
+
+
 def test_a_silent_book_beside_a_ticker_that_moves_is_asked_for_anew() -> None:
     """E27: the channels are compared; nothing is quoted on the old prices meanwhile."""
     w, market = calm("mass_quote", move_bps=10_000.0, move_sigmas=1e6)
