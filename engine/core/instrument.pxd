@@ -6,7 +6,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from engine.core.alarm cimport Alarm
 from engine.core.calibrator cimport Calibrator
 from engine.core.markouts cimport Markouts
-from engine.core.orders cimport OrderTable
+from engine.core.orders cimport OrderTable, Standing
 from engine.core.outlook cimport Outlook
 from feed.events cimport BookUpdate, LevelChange, Ticker
 from kernels.book cimport Book
@@ -117,6 +117,8 @@ cdef class Instrument:
     cdef readonly int64_t quotes
     cdef int64_t own_ticks_[64]
     cdef int64_t own_lots_[64]
+    cdef Standing standing_[2]             # bids, asks: as the decision that is being made found them
+    cdef int64_t tolerance_ticks           # that a resting price may be off its target, in that decision
     cdef int64_t pulls_[22]
     cdef int64_t max_abs_lots
     cdef int32_t held_side                 # sign of the position when last looked at

@@ -9,7 +9,7 @@ import numpy as np
 from engine.core.alarm cimport Alarm
 from engine.core.calibrator cimport Calibrator
 from engine.core.markouts cimport Markouts
-from engine.core.orders cimport OrderTable
+from engine.core.orders cimport OrderTable, Standing
 from engine.core.outlook cimport Outlook
 from feed.events cimport (
     TICKER_BEST_ASK, TICKER_BEST_BID, TICKER_FUNDING_MARK, BookUpdate, Ticker,
@@ -271,9 +271,10 @@ cdef class Instrument:
         return True
 
     cdef int32_t look_c(self, OrderTable table, int64_t now_ns, int64_t stale_ns) noexcept nogil:
-        """Fill ``market`` with the book of others; PULL_NONE, or why there is nothing to quote on."""
-        cdef int32_t i, count, side, slot
+        """Fill ``market`` with the book of others, and what stands of our own; PULL_NONE, or why there is nothing to quote on."""
+        cdef int32_t side
         cdef int64_t ticks, lots
+        cdef Standing* standing
         cdef Market* market = &self.market
         market.now_ns = now_ns
         market.fair_usd = NAN
@@ -284,12 +285,9 @@ cdef class Instrument:
         if self.ticker_ns == 0 or now_ns - self.ticker_ns > stale_ns:
             return PULL_STALE
         for side in range(1, -2, -2):
-            count = table.count_c(self.index, side)
-            for i in range(count):
-                slot = table.at_c(self.index, side, i)
-                self.own_ticks_[i] = table.slot_[slot].price_ticks
-                self.own_lots_[i] = table.slot_[slot].lots - table.slot_[slot].filled_lots
-            if not self.book.best_of_others_c(side > 0, self.own_ticks_, self.own_lots_, count, &ticks, &lots):
+            standing = &self.standing_[0 if side > 0 else 1]
+            table.survey_c(self.index, side, standing, self.own_ticks_, self.own_lots_)
+            if not self.book.best_of_others_c(side > 0, self.own_ticks_, self.own_lots_, standing.count, &ticks, &lots):
                 ticks = 0
                 lots = 0
             if side > 0:

@@ -10,7 +10,7 @@ from feed.events cimport Reply
 
 cdef class MassQuoter(Quoter):
     cdef int64_t settle_ns
-    cdef int32_t fit_c(self, Instrument instrument, int32_t side, int32_t change, int64_t now_ns) noexcept nogil
+    cdef int32_t fit_c(self, Instrument instrument, int32_t side, int32_t change) noexcept nogil
     cdef void take_slots_c(self, Instrument instrument, int32_t side, uint64_t request, int64_t now_ns) noexcept nogil
     cdef void answered_c(self, uint64_t request, bint accepted, bint whole, int64_t now_ns) noexcept
     cdef void doubt_c(self, Instrument instrument, uint64_t request) noexcept nogil

@@ -78,8 +78,8 @@ cdef class MassQuoter(Quoter):
             if not self.outbox.admits_c(PRIORITY_REDUCE if need == CHANGE_URGENT else PRIORITY_QUOTE, now_ns):
                 self.revisit_c(self.outbox.next_admission_c(PRIORITY_REDUCE if need == CHANGE_URGENT else PRIORITY_QUOTE, now_ns))
                 continue
-            changes[0] = self.fit_c(instrument, 1, changes[0], now_ns)
-            changes[1] = self.fit_c(instrument, -1, changes[1], now_ns)
+            changes[0] = self.fit_c(instrument, 1, changes[0])
+            changes[1] = self.fit_c(instrument, -1, changes[1])
             need = max(changes[0], changes[1])
             if need == CHANGE_NOTHING:
                 instrument.dirty = False
@@ -110,33 +110,28 @@ cdef class MassQuoter(Quoter):
             self.answered_c(request.id, False, True, now_ns)
             self.requests.close_c(request)
 
-    cdef int32_t fit_c(self, Instrument instrument, int32_t side, int32_t change, int64_t now_ns) noexcept nogil:
+    cdef int32_t fit_c(self, Instrument instrument, int32_t side, int32_t change) noexcept nogil:
         """Cut a wanted side to the room there is and pass it through the gate; what is left of the change."""
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t i, wanted = self.side_count_[key], n = wanted
-        cdef int64_t total = 0, resting = self.table.exposure_c(instrument.index, side)
+        cdef int64_t total = 0, resting = instrument.standing_[key].exposure_lots
         # The old side may trade before the new one replaces it: both must fit. The far levels give way first.
         cdef int64_t room = self.gate.room_c(instrument.index, side, instrument.position.lots) - resting
-        cdef int64_t passing = resting
-        cdef Slot* order
+        cdef int64_t passing = resting - instrument.standing_[key].firm_lots
         if change == CHANGE_NOTHING:
             return change
-        for i in range(self.table.count_c(instrument.index, side)):
-            order = &self.table.slot_[self.table.at_c(instrument.index, side, i)]
-            if order.state == SLOT_LIVE:
-                passing -= order.lots - order.filled_lots
         for i in range(wanted):
             total += self.side_lots_[key][i]
         while n > 0 and total > room:
             n -= 1
             total -= self.side_lots_[key][n]
         if 0 < n < wanted:
-            if change == CHANGE_WANTED and passing > 0 and n < self.table.alive_c(instrument.index, side):
+            if change == CHANGE_WANTED and passing > 0 and n < instrument.standing_[key].alive:
                 # What rests is more than what there is room for until the last change is settled.
                 return CHANGE_NOTHING
             # What is left of the target may be what rests.
             self.side_count_[key] = n
-            change = self.change_c(instrument, side, now_ns)
+            change = self.change_c(instrument, side)
             if change == CHANGE_NOTHING:
                 return change
         if n > 0 and self.gate.side_c(self.table, instrument.index, side, instrument.position.lots, resting, n, self.side_ticks_[key],
@@ -152,19 +147,22 @@ cdef class MassQuoter(Quoter):
         """Write one side into the message and take its slots; the orders it replaces become CANCELLING."""
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t i, j, slot, n = self.side_count_[key]
+        cdef const int64_t* ticks = self.side_ticks_[key]
+        cdef const int64_t* lots = self.side_lots_[key]
         cdef uint32_t kept = 0
         cdef bint stays
         cdef Slot* order
         for j in range(self.table.count_c(instrument.index, side)):
-            order = &self.table.slot_[self.table.at_c(instrument.index, side, j)]
+            slot = self.table.at_c(instrument.index, side, j)
+            order = &self.table.slot_[slot]
             if order.state == SLOT_CANCELLING:
                 continue
             order.request = request
             stays = False
             if (order.state == SLOT_LIVE or order.state == SLOT_PENDING) and order.filled_lots == 0:
                 for i in range(n):
-                    if (order.price_ticks == self.side_ticks_[key][i] and order.lots == self.side_lots_[key][i]
-                            and not kept & <uint32_t>1 << i and self.table.repeat_c(self.table.at_c(instrument.index, side, j), request)):
+                    if (order.price_ticks == ticks[i] and order.lots == lots[i]
+                            and not kept & <uint32_t>1 << i and self.table.repeat_c(slot, request)):
                         # An identical level stays as it is, reported or not; if it trades on the way there, it is put back whole.
                         kept |= <uint32_t>1 << i
                         stays = True
@@ -172,17 +170,18 @@ cdef class MassQuoter(Quoter):
             if not stays and order.state != SLOT_UNKNOWN:
                 order.state = SLOT_CANCELLING
         for i in range(n):
-            self.price_e8_[i] = self.side_ticks_[key][i] * instrument.tick_e8
-            self.amount_e8_[i] = self.side_lots_[key][i] * instrument.lot_e8
+            self.price_e8_[i] = ticks[i] * instrument.tick_e8
+            self.amount_e8_[i] = lots[i] * instrument.lot_e8
             if kept & <uint32_t>1 << i:
                 continue
-            slot = self.table.open_c(instrument.index, side, self.side_ticks_[key][i], self.side_lots_[key][i], now_ns)
+            slot = self.table.open_c(instrument.index, side, ticks[i], lots[i], now_ns)
             if slot < 0:
                 n = i
                 break
-            self.table.slot_[slot].quote = 1
-            self.table.slot_[slot].placed = request
-            self.table.slot_[slot].request = request
+            order = &self.table.slot_[slot]
+            order.quote = 1
+            order.placed = request
+            order.request = request
         self.encoder.quote_side_c(side > 0, self.price_e8_, self.amount_e8_, n)
         self.quotes_sent += n
         instrument.quotes += n

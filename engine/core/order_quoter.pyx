@@ -66,7 +66,7 @@ cdef class OrderQuoter(Quoter):
     cdef bint work_side_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept:
         """Bring one side nearer to its target as far as the message budget goes; whether anything was sent."""
         cdef int32_t key = 0 if side > 0 else 1
-        cdef int32_t change = self.change_c(instrument, side, now_ns)
+        cdef int32_t change = self.change_c(instrument, side)
         cdef int32_t wanted = self.side_count_[key]
         cdef int32_t i, index
         cdef int32_t[10] holder

@@ -55,6 +55,14 @@ cdef struct Slot:
     char unused[48]              # whole cache lines
 
 
+# One side of an instrument as a decision finds it; the decision itself changes none of it before its request is planned.
+cdef struct Standing:
+    int64_t exposure_lots        # that may still trade: ``exposure_c``
+    int64_t firm_lots            # of orders that are live, what is left of them
+    int32_t count                # orders
+    int32_t alive                # of these, how many rest or are on their way to
+
+
 @cython.final
 cdef class OrderTable:
     cdef readonly int32_t instruments
@@ -125,6 +133,27 @@ cdef class OrderTable:
             total += self.exposure_of_c(self.at_c(instrument, side, i))
         return total
 
+    cdef inline void survey_c(self, int32_t instrument, int32_t side, Standing* standing, int64_t* ticks, int64_t* lots) noexcept nogil:
+        """What stands on a side, and of each order the price and the lots that are left, in one pass. Room for SIDE_SLOTS each."""
+        cdef int32_t key = instrument * 2 + (1 if side < 0 else 0)
+        cdef int32_t i, count = self.side_count_[key], alive = 0
+        cdef const int32_t* slots = self.side_slot_ + key * SIDE_SLOTS
+        cdef int64_t exposure = 0, firm = 0, left
+        cdef Slot* slot
+        for i in range(count):
+            slot = &self.slot_[slots[i]]
+            left = slot.lots - slot.filled_lots
+            ticks[i] = slot.price_ticks
+            lots[i] = left
+            exposure += self.exposure_of_c(slots[i])
+            if slot.state == SLOT_LIVE:
+                firm += left
+            alive += slot.state == SLOT_LIVE or slot.state == SLOT_PENDING
+        standing.exposure_lots = exposure
+        standing.firm_lots = firm
+        standing.count = count
+        standing.alive = alive
+
     cdef int32_t by_client_id_c(self, uint64_t client_order_id) noexcept nogil
     cdef int32_t by_order_id_c(self, int32_t instrument, int32_t side, const char* order_id, int32_t length) noexcept nogil
     cdef int32_t pending_at_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots) noexcept nogil
@@ -147,7 +176,6 @@ cdef class OrderTable:
                     best = min(best, slot.amend_ticks)
         return best
 
-    cdef int32_t alive_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef int32_t unsettled_c(self, int32_t instrument, int32_t side) noexcept nogil
     cdef void forget_all_c(self) noexcept nogil
     cdef void forget_before_c(self, uint64_t request) noexcept nogil

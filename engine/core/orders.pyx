@@ -179,15 +179,6 @@ cdef class OrderTable:
                 return True
         return False
 
-    cdef int32_t alive_c(self, int32_t instrument, int32_t side) noexcept nogil:
-        """How many orders of a side rest, or are on their way to."""
-        cdef int32_t i, state, total = 0
-        for i in range(self.count_c(instrument, side)):
-            state = self.slot_[self.at_c(instrument, side, i)].state
-            if state == SLOT_LIVE or state == SLOT_PENDING:
-                total += 1
-        return total
-
     cdef int32_t unsettled_c(self, int32_t instrument, int32_t side) noexcept nogil:
         """How many orders of a side are not plainly live."""
         cdef int32_t i, total = 0

@@ -64,7 +64,8 @@ cdef class Quoter:
     cdef void overdue_c(self, Request* request, int64_t now_ns) noexcept
     cdef void owed_c(self, Instrument instrument, int64_t now_ns) noexcept
     cdef int32_t want_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
-    cdef int32_t change_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil
+    cdef int64_t tolerance_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
+    cdef int32_t change_c(self, Instrument instrument, int32_t side) noexcept nogil
     cdef int32_t alerted_c(self, Instrument instrument, int32_t alert) noexcept nogil
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
     cdef void to_touch_c(self, Instrument instrument) noexcept nogil

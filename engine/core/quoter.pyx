@@ -146,13 +146,13 @@ cdef class Quoter:
                 instrument.model.resolved_at_usd = 0.0
                 return PULL_MODEL
         room = self.gate.room_c(instrument.index, 1, instrument.position.lots)
-        resting = self.table.exposure_c(instrument.index, 1)
+        resting = instrument.standing_[0].exposure_lots
         instrument.market.buy_capacity_lots = self._capacity_c(instrument, room, resting)
         if (instrument.book.total_bid_lots - resting < instrument.alarm.thin_lots and instrument.breach == BREACH_NONE
                 and instrument.alarm.thin_c(instrument.book, self.table, instrument.index, 1)):
             return PULL_THIN
         room = self.gate.room_c(instrument.index, -1, instrument.position.lots)
-        resting = self.table.exposure_c(instrument.index, -1)
+        resting = instrument.standing_[1].exposure_lots
         instrument.market.sell_capacity_lots = self._capacity_c(instrument, room, resting)
         if (instrument.book.total_ask_lots - resting < instrument.alarm.thin_lots and instrument.breach == BREACH_NONE
                 and instrument.alarm.thin_c(instrument.book, self.table, instrument.index, -1)):
@@ -167,6 +167,7 @@ cdef class Quoter:
         instrument.outlook.forecast.half_usd = 0.5 * (instrument.target.half_bid_usd + instrument.target.half_ask_usd)
         if instrument.breach != BREACH_NONE:
             self.to_touch_c(instrument)
+        instrument.tolerance_ticks = self.tolerance_c(instrument, now_ns)
         lap_c(self.stamps, STAGE_MODEL)
         return PULL_NONE
 
@@ -245,19 +246,28 @@ cdef class Quoter:
         """Copy a side of the target into ``side_*`` and say what it needs."""
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t i, n = <int32_t>(instrument.target.bid_count if side > 0 else instrument.target.ask_count)
+        cdef const int64_t* ticks = &instrument.target.bid_ticks[0] if side > 0 else &instrument.target.ask_ticks[0]
+        cdef const int64_t* lots = &instrument.target.bid_lots[0] if side > 0 else &instrument.target.ask_lots[0]
         cdef bint reduces
         for i in range(n):
-            self.side_ticks_[key][i] = instrument.target.bid_ticks[i] if side > 0 else instrument.target.ask_ticks[i]
-            self.side_lots_[key][i] = instrument.target.bid_lots[i] if side > 0 else instrument.target.ask_lots[i]
+            self.side_ticks_[key][i] = ticks[i]
+            self.side_lots_[key][i] = lots[i]
         if self.coarse_price_e8 or self.coarse_size_e8:
             # What only reduces may have to be rid of less than a coarse size.
             reduces = instrument.breach != BREACH_NONE or self.gate.mode == MODE_REDUCING
             n = coarsen_c(side, n, self.side_ticks_[key], self.side_lots_[key], units_c(instrument.tick_e8, self.coarse_price_e8),
                           1 if reduces else units_c(instrument.lot_e8, self.coarse_size_e8), instrument.settings.min_lots)
         self.side_count_[key] = n
-        return self.change_c(instrument, side, now_ns)
+        return self.change_c(instrument, side)
 
-    cdef int32_t change_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil:
+    cdef int64_t tolerance_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
+        """Ticks that a resting order may be off its target; none once the side is too old."""
+        cdef int64_t relative = <int64_t>(self.requote_bps * 1e-4 * instrument.market.fair_usd / instrument.settings.tick_usd)
+        if now_ns - instrument.last_change_ns > self.max_lifetime_ns:
+            return 0
+        return max(relative, self.requote_ticks)
+
+    cdef int32_t change_c(self, Instrument instrument, int32_t side) noexcept nogil:
         """Compare a side of the target with what is believed to rest: is it worth a message?
 
         A quote that is better for others than its target (a bid above, an ask below) may hurt and is given half the tolerance of
@@ -267,20 +277,15 @@ cdef class Quoter:
         """
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t wanted = self.side_count_[key], count = self.table.count_c(instrument.index, side)
-        cdef int32_t i, j, slot, matched = 0, alive = 0, change = CHANGE_NOTHING
-        cdef int64_t tolerance = self.requote_ticks, span, deviation, remaining, target
-        cdef int64_t relative = <int64_t>(self.requote_bps * 1e-4 * instrument.market.fair_usd / instrument.settings.tick_usd)
+        cdef int32_t i, j, matched = 0, alive = 0, change = CHANGE_NOTHING
+        cdef int64_t tolerance = instrument.tolerance_ticks, span = tolerance + (tolerance >> 1), deviation, remaining, target
+        cdef const int64_t* ticks = self.side_ticks_[key]
+        cdef const int64_t* lots = self.side_lots_[key]
         cdef uint64_t covered = 0
         cdef Slot* order
         cdef bint found
-        if relative > tolerance:
-            tolerance = relative
-        if now_ns - instrument.last_change_ns > self.max_lifetime_ns:
-            tolerance = 0
-        span = tolerance + (tolerance >> 1)
         for i in range(count):
-            slot = self.table.at_c(instrument.index, side, i)
-            order = &self.table.slot_[slot]
+            order = &self.table.slot_[self.table.at_c(instrument.index, side, i)]
             if order.state != SLOT_LIVE and order.state != SLOT_PENDING:
                 continue
             alive += 1
@@ -288,10 +293,10 @@ cdef class Quoter:
             found = False
             for j in range(wanted):
                 # Positive: the resting order is more aggressive than its target. One comparison of unsigned numbers is both bounds.
-                deviation = side * (order.price_ticks - self.side_ticks_[key][j])
+                deviation = side * (order.price_ticks - ticks[j])
                 if <uint64_t>(deviation + tolerance) > <uint64_t>span:
                     continue
-                target = self.side_lots_[key][j]
+                target = lots[j]
                 if (remaining * 4 <= target * 5
                         and (remaining * 2 >= target or order.stays and deviation == 0 and order.lots == target)):
                     found = True
@@ -299,7 +304,7 @@ cdef class Quoter:
                     break
             if found:
                 matched += 1
-            elif wanted == 0 or side * (order.price_ticks - self.side_ticks_[key][0]) * 2 > tolerance:
+            elif wanted == 0 or side * (order.price_ticks - ticks[0]) * 2 > tolerance:
                 change = CHANGE_URGENT
         if change == CHANGE_NOTHING and (matched != alive or matched != wanted) and not (
                 instrument.settles_ns and matched == alive and covered == (<uint64_t>1 << wanted) - 1):
