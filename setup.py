@@ -107,6 +107,7 @@ DIRECTIVES = {
 MACROS = {"feed.transport": [("PICOWS_VERSION_BUILT", f'"{version("picows")}"')]}
 
 COMPILE_ARGS = ["-O2", "-Wall", "-Wno-unused-function", "-Wno-unreachable-code-fallthrough", "-fno-strict-aliasing"]
+COMPILE_ARGS += ["-fno-plt"]  # Python and libc are called at once, not by way of a table
 if DEBUG:
     # Cython's checks for overflow and None need the GIL, which the hot functions do not have; the compiler's do not.
     COMPILE_ARGS += ["-UNDEBUG", "-g", "-DQUOTER_DEBUG=1", "-fno-wrapv", "-fsanitize-undefined-trap-on-error"]

@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t
 
 from feed.events cimport (BookUpdate, IndexPrice, Lwt, OrderBatch, PortfolioBatch, Reply, Ticker, TradeBatch)
+from feed.heads cimport Head
 from feed.symbols cimport SymbolTable
 
 cdef class Decoder:
@@ -10,6 +11,7 @@ cdef class Decoder:
     cdef readonly SymbolTable channels
     cdef readonly SymbolTable instruments
     cdef readonly SymbolTable underlyings
+    cdef Head heads_[64]                # HEADS
     cdef Ticker ticker
     cdef Lwt lwt
     cdef BookUpdate book

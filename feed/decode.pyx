@@ -13,12 +13,13 @@ from libc.string cimport memset
 
 from feed.book_update cimport no_changes, read_levels, usual_book
 from feed.events cimport *
+from feed.heads cimport read_head
 from feed.members cimport *
 from feed.symbols cimport SymbolTable
 from feed.values cimport (Reading, begin, new_name, next_item, open_array, read_bool, read_number, read_run, read_text,
                           read_trades, read_triple, skip)
 from kernels.bytes cimport zero_bytes
-from kernels.cursor cimport at_byte, literal, read_uint64, string_end
+from kernels.cursor cimport at_byte, literal, read_uint64
 
 from feed import venue
 
@@ -336,8 +337,7 @@ cdef class Decoder:
     cdef int32_t decode_c(self, const char* frame, Py_ssize_t size) noexcept nogil:
         cdef const char* end = frame + size
         cdef const char* at
-        cdef const char* stop
-        cdef int32_t value, index
+        cdef int32_t value = -1, index
         cdef bint snapshot = False
         # The closing brace ends every scan for digits (``kernels.cursor.plain``).
         if size < 1 or size > FRAME_MAX or (end - 1)[0] != c'}':
@@ -348,12 +348,8 @@ cdef class Decoder:
             if at is NULL or not whole(self, read_reply(self, at, end), end, &snapshot) or snapshot:
                 return KIND_SLOW
             return KIND_REPLY
-        stop = string_end(at, end)
-        if stop is NULL:
-            return KIND_SLOW
-        value = self.channels.find_c(at, stop - at)
-        at = literal(stop, end, b'","notification":')
-        if value < 0 or at is NULL:
+        at = read_head(self.heads_, self.channels, at, end, &value)
+        if at is NULL:
             return KIND_SLOW
         index = value & INDEX_MAX
         value >>= 16

@@ -25,6 +25,12 @@ language memory models?", MSPC 2012).
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
+from kernels.fences cimport fence_release, store_relaxed, store_release
+
+cdef enum:
+    PUBLISHED_WORD = 8
+    HEADER_WORDS = 16
+
 cdef enum RingCode:
     RING_OK = 1
     RING_EMPTY = 0          # nothing new
@@ -46,8 +52,20 @@ cdef class RingWriter:
     cdef object __weakref__
 
     # DANGER: the slot is readers' memory again after commit_c; every claim must be committed before the next.
-    cdef void* claim_c(self) noexcept nogil
-    cdef void commit_c(self) noexcept nogil
+    cdef inline void* claim_c(self) noexcept nogil:
+        cdef uint64_t index = self.next_ & <uint64_t>(self.capacity - 1)
+        cdef uint64_t* slot = self.header_ + HEADER_WORDS + index * (1 + self.words_)
+        store_relaxed(slot, 2 * self.next_ + 1)
+        fence_release()    # the mark above is seen before any word of the record
+        return slot + 1
+
+    cdef inline void commit_c(self) noexcept nogil:
+        cdef uint64_t index = self.next_ & <uint64_t>(self.capacity - 1)
+        cdef uint64_t* slot = self.header_ + HEADER_WORDS + index * (1 + self.words_)
+        self.next_ += 1
+        store_release(slot, 2 * self.next_)                            # release: the record is seen before it
+        store_release(&self.header_[PUBLISHED_WORD], self.next_)       # release: the slot is ready before it
+
     # Fetches the memory of the next n records into the cache: for when there is time, so that writing them takes none.
     cdef void fetch_c(self, uint64_t n) noexcept nogil
     # Copies record_bytes; the record is 8-byte aligned.

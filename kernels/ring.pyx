@@ -14,7 +14,7 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint64_t
 
-from kernels.fences cimport fence_acquire, fence_release, load_acquire, load_relaxed, store_relaxed, store_release
+from kernels.fences cimport fence_acquire, load_acquire, load_relaxed, store_relaxed, store_release
 
 from kernels.segment import DIRECTORY, attach, create, orphaned
 
@@ -38,8 +38,6 @@ cdef enum:
     LAYOUT_WORD = 4
     PID_WORD = 5
     CLOSED_WORD = 6
-    PUBLISHED_WORD = 8
-    HEADER_WORDS = 16
     LATEST_TRIES = 1000
 
 cdef uint64_t MAGIC = 0x474E4952544F5551    # "QUOTRING", little-endian
@@ -100,20 +98,6 @@ cdef class RingWriter:
         self.header_[LAYOUT_WORD] = layout
         self.header_[PID_WORD] = os.getpid()
         store_release(&self.header_[MAGIC_WORD], MAGIC)    # release: a reader that sees it sees the words above
-
-    cdef void* claim_c(self) noexcept nogil:
-        cdef uint64_t index = self.next_ & <uint64_t>(self.capacity - 1)
-        cdef uint64_t* slot = self.header_ + HEADER_WORDS + index * (1 + self.words_)
-        store_relaxed(slot, 2 * self.next_ + 1)
-        fence_release()    # the mark above is seen before any word of the record
-        return slot + 1
-
-    cdef void commit_c(self) noexcept nogil:
-        cdef uint64_t index = self.next_ & <uint64_t>(self.capacity - 1)
-        cdef uint64_t* slot = self.header_ + HEADER_WORDS + index * (1 + self.words_)
-        self.next_ += 1
-        store_release(slot, 2 * self.next_)                            # release: the record is seen before it
-        store_release(&self.header_[PUBLISHED_WORD], self.next_)       # release: the slot is ready before it
 
     cdef void fetch_c(self, uint64_t n) noexcept nogil:
         cdef uint64_t until = self.next_ + n

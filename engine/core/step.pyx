@@ -82,6 +82,7 @@ cdef class Core(Conduct):
         if kind == KIND_BOOK:
             told_c(self.stamps, self.decoder.book.time_s)
             instrument = <Instrument>self.instruments[self.decoder.book.instrument]
+            self.quoter.table.fetch_c(instrument.index)
             if instrument.apply_book_c(&self.decoder.book, now_ns) != 0:
                 instrument.wants_resync = True
                 instrument.dirty = True

@@ -389,3 +389,23 @@ def test_repeat_counts_what_was_fast() -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes(frame: bytes) -> None:
     differ(DECODER, frame)
+
+
+def test_a_kept_head_is_believed_byte_by_byte() -> None:
+    """What a decoder has kept of a channel's last message never makes it take another channel's for that one's."""
+    payload = b'{"trades":[],"total_bid_amount":0.5,"total_ask_amount":0.5,"time":1795000000.25}}'
+    names = [name for name in CHANNELS if name.startswith("book.")]
+    frames_ = [b'{"channel_name":"%b","notification":%b' % (name.encode(), payload) for name in names]
+    kept = new_decoder()
+    assert all(len(frame) - 17 > 116 for frame in frames_), "too short for a head to be kept"
+    for _ in range(2):
+        for frame in frames_:
+            assert differ(kept, frame) == (BOOK, True)
+    for frame in frames_:
+        for at in range(17, frame.index(b":{") + 1):
+            for other in (frame[at] ^ 1, frame[at] ^ 32, 0x22, 0x5C, 0x00):
+                changed = frame[:at] + bytes([other]) + frame[at + 1 :]
+                assert kept.decode(frame) == BOOK
+                assert kept.decode(changed) == new_decoder().decode(changed), changed
+        for size in range(17, len(frame)):
+            assert kept.decode(frame[:size]) == new_decoder().decode(frame[:size])
