@@ -2,9 +2,12 @@
 
 Plain pytest runs every benchmark once on tiny inputs and judges nothing. ``make bench`` measures; a ratio above its
 baseline by more than its tolerance fails. ``--write-baseline`` keeps what was measured as the new baseline.
+
+Most references run in Python, so the baseline belongs to an interpreter: with another one ratios are told, not judged.
 """
 
 import json
+import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,8 +41,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[LINES] = []
 
 
+def interpreter() -> str:
+    """What the references run in; one may be a quarter quicker than another of the same language version."""
+    return f"{platform.python_implementation()} {platform.python_version()}"
+
+
+def kept_for() -> str:
+    """The interpreter of the baseline."""
+    return str(json.loads(BASELINE.read_text())["interpreter"])
+
+
 def baseline() -> dict[str, dict[str, float]]:
-    entries: dict[str, dict[str, float]] = json.loads(BASELINE.read_text())
+    """Ratio and tolerance by name; none where the baseline is of another interpreter."""
+    if kept_for() != interpreter():
+        return {}
+    entries: dict[str, dict[str, float]] = json.loads(BASELINE.read_text())["ratios"]
     return entries
 
 
@@ -120,9 +136,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     terminalreporter.write_sep("=", "ratios to references of the same run")
     terminalreporter.write_line(table([row for _, row in rows]))
+    if kept_for() != interpreter():
+        terminalreporter.write_line(
+            f"not judged: the baseline is of {kept_for()}, this is {interpreter()}; --write-baseline keeps one for it"
+        )
     if config.getoption("write_baseline"):
         known = baseline()
         for name, row in rows:
             tolerance = known.get(name, {}).get("tolerance", TOLERANCE)
             known[name] = {"ratio": round(row.ratio or 0.0, 5), "tolerance": tolerance}
-        BASELINE.write_text(json.dumps(dict(sorted(known.items())), indent=2) + "\n")
+        told = {"interpreter": interpreter(), "ratios": dict(sorted(known.items()))}
+        BASELINE.write_text(json.dumps(told, indent=2) + "\n")

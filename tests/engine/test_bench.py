@@ -217,7 +217,15 @@ def test_a_ratio_above_its_baseline_is_a_regression(monkeypatch: pytest.MonkeyPa
     with pytest.raises(AssertionError, match="baseline"):
         race.judge("x", slowed, theirs, "y")
     assert [row.verdict for _, row in rows] == ["ok", "missed"]
-    assert checks.BASELINE.exists()
+
+
+def test_a_baseline_of_another_interpreter_judges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import conftest as checks
+
+    monkeypatch.setattr(checks, "interpreter", checks.kept_for)
+    assert checks.baseline().keys() >= {"step.mass_quote", "decode.book"}
+    monkeypatch.setattr(checks, "interpreter", lambda: "another")
+    assert checks.baseline() == {}
 
 
 def test_the_command_prints_one_object() -> None:
