@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 from feed.events cimport BOOK_CHANGES_MAX, BookUpdate, LevelChange
 from feed.values cimport comma, next_item, open_array, read_triple
 from kernels.cursor cimport EXACT_DOUBLE_MAX, POW10, POW10_INT, at_byte, literal
-from kernels.digits cimport EIGHT_DIGITS, digits_value, no_digits, trailing_zeros
+from kernels.digits cimport EIGHT_DIGITS, digits_value, leading_bits, no_digits
 
 cdef enum:
     NEAR_LEVELS_MAX = 32      # unsorted changes a side that are compared pair by pair
@@ -42,15 +42,12 @@ cdef inline void no_changes(BookUpdate* book, int32_t instrument) noexcept nogil
 
 cdef inline const char* usual_decimals(const char* at, int64_t* value) noexcept nogil:
     """Up to seven decimals behind a point at ``at``, if there is one, added to ``value`` of 1e-8; or NULL."""
-    cdef uint64_t word, stop
+    cdef uint64_t word
     cdef int bits
     if at[0] != c'.':
         return at
     memcpy(&word, at + 1, 8)
-    stop = no_digits(word)
-    if stop == 0:
-        return NULL
-    bits = trailing_zeros(stop) & 0x38
+    bits = leading_bits(word)
     if bits == 0:
         return NULL
     # Zero bytes behind the digits count as zeros: eight decimals in all.
@@ -59,15 +56,12 @@ cdef inline const char* usual_decimals(const char* at, int64_t* value) noexcept 
 
 
 cdef inline const char* usual_price(const char* at, int64_t* value) noexcept nogil:
-    """A number with two to seven digits before the point, in units of 1e-8, or NULL."""
-    cdef uint64_t word, stop
+    """A number from 1 on with at most seven digits before the point, in units of 1e-8, or NULL."""
+    cdef uint64_t word
     cdef int bits
     memcpy(&word, at, 8)
-    stop = no_digits(word)
-    if stop == 0 or at[0] == c'0':
-        return NULL
-    bits = trailing_zeros(stop) & 0x38
-    if bits == 0:
+    bits = leading_bits(word)
+    if bits == 0 or at[0] == c'0':
         return NULL
     value[0] = <int64_t> digits_value(word << (64 - bits)) * EIGHT_DIGITS
     return usual_decimals(at + (bits >> 3), value)
@@ -156,7 +150,7 @@ cdef inline const char* usual_time(const char* at, const char* end, double* valu
 
     Mantissa and power are exact, so the division rounds once (Clinger 1990).
     """
-    cdef uint64_t word, stop, mantissa
+    cdef uint64_t word, mantissa
     cdef unsigned int ninth, tenth
     cdef int bits
     # The last eight bytes of a message are behind its beginning: where fewer follow, those before are shifted out.
@@ -178,10 +172,7 @@ cdef inline const char* usual_time(const char* at, const char* end, double* valu
     else:
         memcpy(&word, end - 8, 8)
         word >>= 8 * (8 - (end - at))
-    stop = no_digits(word)
-    if stop == 0:
-        return NULL
-    bits = trailing_zeros(stop) & 0x38
+    bits = leading_bits(word)
     if bits == 0:
         return NULL
     mantissa = mantissa * POW10_INT[bits >> 3] + digits_value(word << (64 - bits))

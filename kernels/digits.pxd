@@ -36,6 +36,12 @@ cdef inline uint64_t no_digits(uint64_t word) noexcept nogil:
     return ((word + 0x4646464646464646ULL) | (word - 0x3030303030303030ULL)) & 0x8080808080808080ULL
 
 
+cdef inline int leading_bits(uint64_t word) noexcept nogil:
+    """How many bits of ``word`` are digits up to its first byte that is none; 0 also where all eight are."""
+    cdef uint64_t stop = no_digits(word)
+    return trailing_zeros(stop) & 0x38 if stop else 0
+
+
 cdef inline bint are_digits(uint64_t word) noexcept nogil:
     """Are the eight bytes of ``word`` digits?"""
     return no_digits(word) == 0

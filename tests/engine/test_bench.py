@@ -1,9 +1,11 @@
 """The bench measures what it says: every tick answered, the references' answers right, nothing allocated."""
 
 import json
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -325,3 +327,14 @@ def test_records_handed_over_are_timed_and_those_lost_are_counted() -> None:
         assert sharing.push(ring, 100_000)[0] < 1_000_000
         assert 0 < len(sharing.pull(reader, 1_000, 10**7)) <= 64
         assert reader.lost + 50 + 64 >= 100_000
+
+
+def test_the_instructions_told_are_those_of_the_baseline() -> None:
+    from benchmarks import instructions
+
+    text = (Path(__file__).parents[2] / "docs" / "performance.md").read_text()
+    told = re.search(r"\| \| instructions \|\n\|---\|---\|\n((?:\|.*\n)+)", text)
+    assert told is not None
+    counts = {f"{round(count):,}" for count in instructions.baseline()["counts"].values()}
+    shown = [row.split("|")[2].strip() for row in told[1].splitlines()]
+    assert len(shown) > 10 and set(shown) <= counts
