@@ -32,7 +32,7 @@ from benchmarks.recorded import frame, session
 from engine.bench.in_process import message_kinds
 from engine.bench.tapes import Mode, Session
 from feed import encode
-from kernels import kept
+from kernels import linking
 
 ROOT = Path(__file__).resolve().parents[1]
 BASELINE = Path(__file__).with_name("instructions.json")
@@ -84,9 +84,9 @@ def work(names: Iterable[str] = tuple(PARTS), n: int = N, ticks: int = TICKS) ->
 
 def portable_kernels() -> bytes:
     """The kernels that trade, for a processor whose instructions callgrind knows: it has no AVX-512."""
-    from kernels import compiled
-
-    return kept.object_code(compiled.callbacks(), PROCESSOR)
+    code = "import sys; from kernels import compiling, linking\n"
+    code += f"sys.stdout.buffer.write(linking.object_code(compiling.whole(), {PROCESSOR!r}))"
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
 
 
 def played(made: Session) -> Played:
@@ -190,7 +190,7 @@ def slowed_quote(share: float, whole: float) -> bytes:
         carray(target, 1)[0].bid_count = value
         return quote.quote(carray(market, 1)[0], carray(model, 1)[0], carray(target, 1)[0])
 
-    return kept.object_code({"quote": slowed}, PROCESSOR)
+    return linking.object_code(linking.together({"quote": slowed}), PROCESSOR)
 
 
 def prove() -> bool:

@@ -13,14 +13,14 @@ import numba
 import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
+from kernels import addresses as prototypes
 from kernels import position as position_kernels
 from kernels import quote as quote_kernels
-from kernels import quoting_callbacks as quoting
 from kernels import resolve as resolve_kernels
-from kernels import signal_callbacks as signals
 from kernels.addresses import Addresses
-from kernels.kernel import COMPILES, QUOTE_SIGNATURE, i4, market_record, model_record, target_record
+from kernels.kernel import COMPILES, QUOTE_SIGNATURE, Callback, i4, market_record, model_record, target_record
 from kernels.records import CANDLES, FLOW, FORECAST, MARKET, MODEL, POSITION, SETTINGS, TARGET, VOLATILITY
+from kernels.trading import KERNELS
 
 
 class Callables(NamedTuple):
@@ -38,17 +38,7 @@ class Callables(NamedTuple):
 
 
 _RECORDS = (SETTINGS, MODEL, MARKET, TARGET, VOLATILITY, POSITION, FLOW, CANDLES, FORECAST)
-_CALLBACKS: dict[str, Any] = {
-    "resolve": quoting.resolve,
-    "hold": quoting.hold,
-    "quote": quoting.quote,
-    "volatility": quoting.volatility,
-    "fill": quoting.fill,
-    "trade": signals.trade,
-    "refresh": signals.refresh,
-    "forecast": signals.forecast,
-    "close_due": signals.close_due,
-}
+_CALLBACKS = {name: Callback(each) for name, each in KERNELS.items()}
 _strategies: list[Any] = []
 
 
@@ -64,7 +54,7 @@ def addresses() -> Addresses:
 
 def callables() -> Callables:
     """The C functions for checks from Python; slow beside their twins, and as unguarded as any C function."""
-    return Callables(**{name: function.ctypes for name, function in _CALLBACKS.items()})
+    return Callables(**{name: getattr(prototypes, name.upper())(each.address) for name, each in _CALLBACKS.items()})
 
 
 def compile_count() -> int:

@@ -1,54 +1,39 @@
 """The first start of a build: every kernel that trades compiled, by two processes where there are two processors.
 
-``compile_all`` compiles into Numba's cache: another process one half, this one the other, and each finds in the cache
-what both need. Should the other fail, be killed or take far too long, what is missing is compiled here, and the warning
-says why. ``compile_beside`` has all of it done by processes that end, without the entries by which Python calls a
-kernel, and leaves the object file of ``kernels.kept``: the quickest way, and this process needs no Numba.
+``compile_beside`` starts a process of its own, so that this one needs no Numba. That one declares the kernels
+(``kernels.apart``), forks, and both take one kernel after the other from a common queue, the largest first, until it is
+empty. It links what both have made and leaves the object file of ``kernels.kept``. What the fork did not make, because
+it failed, was killed or took far too long, is compiled after all.
 
 Set-up only; starts processes and reads the clock.
 """
 
-import importlib
 import os
+import pickle
+import select
+import signal
 import subprocess
 import sys
 import tempfile
-import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
-from kernels.cache import CacheWarning
+from llvmlite import binding  # type: ignore[import-untyped]
 
-# Halves of about the same work. What both need is compiled early in the one and late in the other.
-HERE = ("kernels.adverse", "kernels.regime", "kernels.quoting_callbacks")
-BESIDE = ("kernels.signal_callbacks",)
-PATIENCE = 2.0  # times as long as this half took, and
-GRACE_S = 5.0  # more, is what the other half may take after it
+from kernels import linking
+
+if TYPE_CHECKING:
+    from kernels.apart import Declared
+
 WHOLE_S_MAX = 300.0
+FORK_S_MAX = 60.0  # what the fork may take after the queue is empty: one kernel, and writing what it made
+Module = Any
 
 
 class OtherFailed(RuntimeError):
     """The other process did not do its work; the message says why."""
-
-
-def compile_all(spare: str = "") -> None:
-    """Compile every kernel that trades, or load it from Numba's cache.
-
-    spare: the directory given to ``kernels.kernel.spare_python``, if that was called.
-    """
-    code = f"import {', '.join(BESIDE)}"
-    if spare:
-        code = f"from kernels import kernel; kernel.spare_python({spare!r}); {code}"
-    try:
-        with _other(code):
-            for module in HERE:
-                importlib.import_module(module)
-    except OtherFailed as failed:
-        warnings.warn(f"half of the kernels is compiled here: the process for it {failed}", CacheWarning, stacklevel=2)
-    importlib.import_module("kernels.compiled")
 
 
 def compile_beside(file: Path) -> None:
@@ -56,24 +41,6 @@ def compile_beside(file: Path) -> None:
     with tempfile.TemporaryFile() as errors:
         child = _started(["-m", "kernels.compiling", str(file)], errors.fileno())
         _ended(child, WHOLE_S_MAX, errors)
-
-
-@contextmanager
-def _other(code: str) -> Iterator[None]:
-    """Another process runs this meanwhile, where there is a second processor. Raises ``OtherFailed``."""
-    if len(os.sched_getaffinity(0)) < 2:
-        yield
-        return
-    began = time.monotonic()
-    with tempfile.TemporaryFile() as errors:
-        child = _started(["-c", code], errors.fileno())
-        try:
-            yield
-        except BaseException:
-            child.kill()
-            child.wait()
-            raise
-        _ended(child, PATIENCE * (time.monotonic() - began) + GRACE_S, errors)
 
 
 def _started(arguments: list[str], errors: int) -> "subprocess.Popen[bytes]":
@@ -99,15 +66,107 @@ def _ended(child: "subprocess.Popen[bytes]", seconds: float, errors: IO[bytes]) 
         raise OtherFailed(f"ended with status {status}" + (f": {said}" if said else ""))
 
 
+def whole() -> Module:
+    """LLVM's module of the kernels that trade, not optimised yet. For a process that has imported no kernel."""
+    from kernels import apart, kernel
+
+    kernel.declare(apart.Declared)
+    from kernels import trading
+
+    entries = {each: linking.symbol(name) for name, each in trading.KERNELS.items()}
+    return compiled(apart.reached(entries), entries)
+
+
+def compiled(work: "list[Declared]", entries: "dict[Declared, str]") -> Module:
+    """One module of all these kernels, in their order; the entries have C functions of their names."""
+    queue = Queue(len(work))
+
+    def part(wanted: Iterable[int]) -> dict[int, Module]:
+        return {n: work[n].compiled(entries.get(work[n], "")) for n in wanted}
+
+    def other() -> bytes:
+        return pickle.dumps({n: module.as_bitcode() for n, module in part(queue).items()})
+
+    with tempfile.TemporaryFile() as file, Fork(other, file) as fork:
+        made = part(queue)
+        answer = fork.answer()
+    if answer:
+        made |= {n: binding.parse_bitcode(code) for n, code in pickle.loads(answer).items()}
+    made |= part(n for n in range(len(work)) if n not in made)
+    return linking.join([made[n] for n in range(len(work))], entries.values())
+
+
+class Queue:
+    """The numbers below ``count``, each once for all processes that share it."""
+
+    def __init__(self, count: int) -> None:
+        self._read, write = os.pipe()
+        os.write(write, b"".join(n.to_bytes(2, "little") for n in range(count)))
+        os.close(write)
+
+    def __iter__(self) -> Iterator[int]:
+        parent = os.getppid()
+        while os.getppid() == parent and (taken := os.read(self._read, 2)):
+            yield int.from_bytes(taken, "little")
+
+
+class Fork:
+    """A fork of this process that makes an answer, where there is a second processor; it does not outlive the block.
+
+    ``file``: an empty one, in which the answer is written.
+    """
+
+    def __init__(self, make: Callable[[], bytes], file: IO[bytes]) -> None:
+        self._file = file
+        self._pid = os.fork() if len(os.sched_getaffinity(0)) > 1 else None
+        if self._pid == 0:
+            status = 1
+            try:
+                file.write(make())
+                file.flush()
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+
+    def __enter__(self) -> "Fork":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def answer(self) -> bytes:
+        """Its answer; empty where it failed or was too slow, and without a second processor."""
+        if self._pid is None:
+            return b""
+        descriptor = os.pidfd_open(self._pid)
+        try:
+            select.select([descriptor], [], [], FORK_S_MAX)
+        finally:
+            os.close(descriptor)
+        if self._end() != 0:
+            return b""
+        self._file.seek(0)
+        return self._file.read()
+
+    def _end(self) -> int:
+        """Kill it if it runs still; its status."""
+        if self._pid is None:
+            return 0
+        os.kill(self._pid, signal.SIGKILL)
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = None
+        return status
+
+
 def main(file: Path) -> None:
     """What the other process of ``compile_beside`` does."""
-    from kernels import kept, kernel
+    from kernels import kept
 
-    spare = file.parent / "spare"
-    spare.mkdir(mode=0o700, exist_ok=True)
-    kernel.spare_python(str(spare))
-    compile_all(str(spare))
-    kept.make(file)
+    module = whole()
+    plain = linking.plain_code(module)
+    kept.keep(file, linking.object_code(module), kept.of(plain))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """The kernels that trade, kept between runs as one object file, so that a start needs no Numba.
 
-Once Numba has compiled the C callbacks of ``kernels.compiled``, their modules are linked into one, everything but the
-callbacks is made internal, and LLVM optimises the whole. What remains is kept when it calls nothing but the functions
-of libm: then no kernel can raise, allocate or reach Python, which the linker's list of symbols shows. It must also
-leave the same bytes as Numba's own code (``kernels.proof.answers``). A later start loads the file through llvmlite in
+Once Numba has compiled the kernels, their modules are linked into one, everything but the C functions of those that
+trade is made internal, and LLVM optimises the whole. What remains is kept when it calls nothing but the functions of
+libm: then no kernel can raise, allocate or reach Python, which the linker's list of symbols shows. It must also leave
+the same bytes as the code before that (``kernels.proof.answers``). A later start loads the file through llvmlite in
 tens of milliseconds. The file carries its hash, and the versions and record layouts it was made for; anything else is
 compiled anew. ``kernels.cache`` looks after the directory.
 
@@ -15,7 +15,6 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache as once
 from importlib import metadata
@@ -26,19 +25,10 @@ from llvmlite import binding  # type: ignore[import-untyped]
 
 from kernels import cache, proof, records
 from kernels.addresses import Addresses
-from kernels.compiling import OtherFailed, compile_all, compile_beside
+from kernels.compiling import OtherFailed, compile_beside
+from kernels.linking import NotKept, linked, object_code, together
 
 FILE = "kernels.object"
-LIBM = frozenset(
-    ("exp", "expm1", "log", "log1p", "log2", "log10", "pow", "sqrt", "floor", "ceil", "rint", "fabs", "fmod", "tanh")
-)
-
-Engine = Any
-_engines: list[Engine] = []
-
-
-class NotKept(RuntimeError):
-    """The kernels cannot be used without Numba; the message says why."""
 
 
 def names() -> tuple[str, ...]:
@@ -88,7 +78,12 @@ def is_kept() -> bool:
 
 def load(file: Path) -> Addresses:
     """The kernels of an object file, ready to be called. Raises ``NotKept``."""
-    return Addresses(**linked(code(file), names()))
+    return of(code(file))
+
+
+def of(made: bytes) -> Addresses:
+    """The kernels of object code, ready to be called. Raises ``NotKept``."""
+    return Addresses(**linked(made, names()))
 
 
 def code(file: Path) -> bytes:
@@ -109,25 +104,6 @@ def _head(made: bytes) -> dict[str, Any]:
     return told | {"sha256": hashlib.sha256(made).hexdigest()}
 
 
-def linked(made: bytes, wanted: Sequence[str]) -> dict[str, int]:
-    """Addresses of kernels of an object file, whose code stays in memory for as long as the process lives."""
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    machine = binding.Target.from_default_triple().create_target_machine(jit=True)
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-    engine.add_object_file(binding.ObjectFileRef.from_data(made))
-    engine.finalize_object()
-    found = {name: engine.get_function_address(_symbol(name)) for name in wanted}
-    if not all(found.values()):
-        raise NotKept(f"no address for {', '.join(name for name, at in found.items() if not at)}")
-    _engines.append(engine)
-    return found
-
-
-def _symbol(name: str) -> str:
-    return f"quoter_{name}"
-
-
 def _compiled(file: Path) -> Addresses:
     """The kernels after a compilation, kept in ``file``; Numba's own where that cannot be."""
     checked = bool(os.environ.get("NUMBA_BOUNDSCHECK"))
@@ -139,65 +115,26 @@ def _compiled(file: Path) -> Addresses:
             warnings.warn(
                 f"the kernels are compiled here: the process for it {failed}", cache.CacheWarning, stacklevel=3
             )
-    compile_all()
     from kernels import compiled
 
     try:
-        return make(file)
+        return keep(file, object_code(together(compiled.callbacks())), compiled.addresses())
     except (NotKept, OSError) as error:
         if not checked:
             warnings.warn(f"the kernels are not kept: {error}", cache.CacheWarning, stacklevel=3)
         return compiled.addresses()
 
 
-def make(file: Path) -> Addresses:
-    """Keep the kernels of ``kernels.compiled`` in ``file``; the kept ones.
+def keep(file: Path, made: bytes, reference: Addresses) -> Addresses:
+    """Keep object code in ``file``, whose kernels must leave the same bytes as the reference's; the kept ones.
 
-    Raises ``NotKept`` where they cannot be kept or do not leave the same bytes, and ``OSError`` where the file cannot
-    be written.
+    Raises ``NotKept`` where they do not, and ``OSError`` where the file cannot be written.
     """
-    from kernels import compiled
-
-    made = object_code(compiled.callbacks())
-    found = Addresses(**linked(made, names()))
-    if proof.answers(found) != proof.answers(compiled.addresses()):
+    found = of(made)
+    if proof.answers(found) != proof.answers(reference):
         raise NotKept("the optimised kernels differ from Numba's")
     _write(file, json.dumps(_head(made)).encode() + b"\n" + made)
     return found
-
-
-def object_code(callbacks: dict[str, Any], processor: str | None = None) -> bytes:
-    """One object file of Numba's C callbacks, for this processor or another of LLVM's names.
-
-    Raises ``NotKept`` when it would call more than libm.
-    """
-    whole = None
-    for name, callback in callbacks.items():
-        module = binding.parse_bitcode(callback._library._get_module_for_linking().as_bitcode())
-        entry = module.get_function(callback.native_name)
-        entry.name, entry.linkage = _symbol(name), "external"
-        if whole is None:
-            whole, machine = module, callback._library.codegen._tm
-        else:
-            whole.link_in(module)
-    if whole is None:
-        raise NotKept("there is no kernel")
-    entries = {_symbol(name) for name in callbacks}
-    for value in (*whole.functions, *whole.global_variables):
-        if not value.is_declaration and value.name not in entries:
-            value.linkage = "internal"
-    if processor is not None:
-        machine = binding.Target.from_default_triple().create_target_machine(
-            cpu=processor, opt=3, jit=True, reloc="default", codemodel="jitdefault"
-        )
-    builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=3))
-    builder.getModulePassManager().run(whole, builder)
-    outside = {value.name for value in (*whole.functions, *whole.global_variables) if value.is_declaration}
-    outside = {name for name in outside if not name.startswith("llvm.")} - LIBM
-    if outside:
-        raise NotKept(f"the kernels need {', '.join(sorted(outside))}")
-    made: bytes = machine.emit_object(whole)
-    return made
 
 
 def _write(file: Path, data: bytes) -> None:

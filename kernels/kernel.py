@@ -6,7 +6,8 @@ checks; division by zero gives inf or NaN as in NumPy, so a kernel guards its in
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from operator import attrgetter
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numba
 from numba import types
@@ -39,17 +40,14 @@ event.register("numba:run_pass", COMPILES)  # type: ignore[no-untyped-call]
 Function = TypeVar("Function", bound=Callable[..., Any])
 Record: TypeAlias = Any  # one element of an array of a kernels.records dtype, passed by reference
 
-CALLBACK_OPTIONS: dict[str, Any] = {"cache": True, "fastmath": False, "error_model": "numpy"}
-OPTIONS: dict[str, Any] = CALLBACK_OPTIONS | {"nogil": True}
+OPTIONS: dict[str, Any] = {"fastmath": False, "error_model": "numpy", "nogil": True}
+Declare: TypeAlias = Callable[[Callable[..., Any], Any], Any]
+_declare: list[Declare] = []
 
 
-def spare_python(directory: str) -> None:
-    """Compile what follows without the entries for Python, into ``directory``: in two thirds of the time.
-
-    Such kernels are called by each other and as C callbacks only. To be called before any kernel's module is imported.
-    """
-    OPTIONS.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    config.CACHE_DIR = directory  # type: ignore[attr-defined]
+def declare(how: Declare) -> None:
+    """Make ``how(function, signature)`` of every kernel whose module is imported from here on, and compile nothing."""
+    _declare[:] = [how]
 
 
 f8 = numba.float64
@@ -73,7 +71,9 @@ def kernel(signature: Any) -> Callable[[Function], Function]:
     """Compile the function now, for this one Numba signature, or load it from the cache."""
 
     def decorate(function: Function) -> Function:
-        compiled: Function = numba.njit(signature, **OPTIONS)(function)
+        if _declare:
+            return cast(Function, _declare[0](function, signature))
+        compiled: Function = numba.njit(signature, cache=True, **OPTIONS)(function)
         return compiled
 
     return decorate
@@ -87,10 +87,11 @@ def pointer(record: Any) -> Any:
 QUOTE_SIGNATURE = i4(*map(pointer, (market_record, model_record, target_record)))
 
 
-def callback(signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a C callback now, for this one Numba signature, or load it from the cache."""
+class Callback:
+    """The C function of a compiled kernel, which takes records by pointer; of the members of ``numba.cfunc``'s."""
 
-    def decorate(function: Callable[..., Any]) -> Any:
-        return numba.cfunc(signature, **CALLBACK_OPTIONS)(function)
-
-    return decorate
+    def __init__(self, kernel: Any) -> None:
+        (compiled,) = kernel.overloads.values()
+        self._library, described = attrgetter("library", "fndesc")(compiled)
+        self.native_name: str = described.llvm_cfunc_wrapper_name
+        self.address: int = self._library.get_pointer_to_function(self.native_name)

@@ -55,10 +55,14 @@ def autocovariance(state: Record, count: int, lag: int) -> float:
     late = (state.head - count + lag + length) % length
     early = (state.head - count + length) % length
     total = 0.0
-    for _ in range(count - lag):
-        total += state.returns[late] * state.returns[early]
-        late = 0 if late + 1 == length else late + 1
-        early = 0 if early + 1 == length else early + 1
+    left = count - lag
+    while left > 0:
+        straight = min(left, length - late, length - early)  # until one of them is over the end of the ring
+        for i in range(straight):
+            total += state.returns[late + i] * state.returns[early + i]
+        left -= straight
+        late = (late + straight) % length
+        early = (early + straight) % length
     return total
 
 

@@ -19,7 +19,7 @@ TESTED_ELSEWHERE = {
 # Modules of kernels and core that reach outside before trading begins, and what for.
 IMPURE = {
     "kernels/cache.py": "finds, names and protects the directory of compiled kernels",
-    "kernels/compiling.py": "starts a second process that compiles, at the first start alone",
+    "kernels/compiling.py": "starts processes that compile, at the first start alone",
     "kernels/kept.py": "keeps compiled kernels there and loads them, at start alone",
 }
 

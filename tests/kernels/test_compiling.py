@@ -1,65 +1,94 @@
-"""The first start: another process compiles half of the kernels; that it failed is told, and made good."""
+"""The first start: two processes compile the kernels; what one of them did not make is made after all."""
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kernels import compiling
-from kernels.cache import CacheWarning
+from kernels.compiling import Fork, Queue
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_two = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor compiles alone")
 
 
-def test_the_halves_are_all_of_it() -> None:
-    """What the two halves import is what the callbacks need: nothing is left for the time after both."""
-    code = f"import {', '.join((*compiling.HERE, *compiling.BESIDE))}, sys; before = {{*sys.modules}}\n"
-    code += "import kernels.compiled; print(*sorted(m for m in {*sys.modules} - before if m.startswith('kernels.')))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["kernels.addresses", "kernels.compiled"]
+def made(code: str) -> str:
+    """Hash of the object code that a process makes after this code, and how many kernels it compiled itself."""
+    code = f"""
+import hashlib, os
+from kernels import apart, compiling, linking
+real, own = apart.Declared.compiled, []
+def counted(self, entry=""):
+    own.append(self.symbol)
+    return real(self, entry)
+apart.Declared.compiled = counted
+{code}
+code = linking.object_code(compiling.whole())
+print(hashlib.sha256(code).hexdigest(), len(own) == len(set(own)), len(own))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=120, check=True
+    )
+    return done.stdout.strip()
 
 
 @needs_two
-def test_the_other_process_does_its_half(tmp_path: Path) -> None:
-    (tmp_path / "half.py").write_text("from pathlib import Path\nPath('done').touch()\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        with compiling._other("import half"):
-            pass
-    assert (tmp_path / "done").exists()
+def test_a_fork_changes_nothing_but_the_time() -> None:
+    """Both make a part; alone, after a fork that was killed, and after one that failed, all is made here."""
+    found, once, own = made("").split()
+    alone, _, whole = made("os.sched_getaffinity = lambda _: {0}").split()
+    assert (found, once) == (alone, "True")
+    assert 0 < int(own) < int(whole)
+    killed = "def counted(self, entry=''):\n    if os.getpid() != here: os.kill(os.getpid(), 9)\n"
+    killed += "    own.append(self.symbol)\n    return real(self, entry)\n"
+    killed += "here, apart.Declared.compiled = os.getpid(), counted"
+    assert made(killed).split() == [alone, "True", whole]
+
+
+def test_every_number_of_a_queue_is_taken_once() -> None:
+    queue = Queue(300)
+    first = iter(queue)
+    assert next(first) == 0
+    assert list(queue) == list(range(1, 300))
+    assert list(first) == []
+
+
+def fails() -> bytes:
+    raise RuntimeError("no compiler")
+
+
+def dies() -> bytes:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return b"made"
+
+
+def sleeps() -> bytes:
+    time.sleep(60.0)
+    return b"made"
 
 
 @needs_two
-@pytest.mark.parametrize(
-    ("half", "why"),
-    [
-        ("raise RuntimeError('no compiler')", "status 1: RuntimeError: no compiler"),
-        ("import os; os.kill(os.getpid(), 9)", "status -9"),
-        ("import os; os.kill(os.getpid(), 19)", "takes too long"),
-    ],
-)
-def test_a_half_that_failed_is_told(tmp_path: Path, half: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "half.py").write_text(half)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(compiling, "GRACE_S", 0.5)
-    monkeypatch.setattr(compiling, "BESIDE", ("half",))
-    with pytest.warns(CacheWarning, match=f"half of the kernels is compiled here.*{why}"):
-        compiling.compile_all()
-    assert "kernels.compiled" in sys.modules
+@pytest.mark.parametrize(("make", "answer"), [(lambda: b"made", b"made"), (fails, b""), (dies, b""), (sleeps, b"")])
+def test_a_fork_answers(make: Callable[[], bytes], answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "FORK_S_MAX", 1.0)
+    with tempfile.TemporaryFile() as file, Fork(make, file) as fork:
+        assert fork.answer() == answer
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 @needs_two
-def test_no_process_is_left_when_this_half_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[Any] = []
-    real = subprocess.Popen
-    monkeypatch.setattr(compiling.subprocess, "Popen", lambda *a, **k: started.append(real(*a, **k)) or started[-1])
-    with pytest.raises(KeyboardInterrupt), compiling._other("import time; time.sleep(60)"):
+def test_no_fork_is_left_when_this_process_fails() -> None:
+    with pytest.raises(KeyboardInterrupt), tempfile.TemporaryFile() as file, Fork(sleeps, file):
         raise KeyboardInterrupt
-    assert started[0].returncode == -9
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 def test_a_process_for_all_of_it_that_takes_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,17 +102,10 @@ def test_a_directory_that_is_gone_is_told(tmp_path: Path) -> None:
         compiling.compile_beside(tmp_path / "none" / "object")
 
 
-def test_one_processor_compiles_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling.os, "sched_getaffinity", lambda _: {0})
-    monkeypatch.setattr(compiling.subprocess, "Popen", lambda *_, **__: pytest.fail("a second process"))
-    compiling.compile_all()
-
-
-def test_a_process_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
+def test_a_process_that_cannot_be_started_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError("no more processes")
 
-    monkeypatch.setattr(compiling.os, "sched_getaffinity", lambda _: {0, 1})
     monkeypatch.setattr(compiling.subprocess, "Popen", refuse)
-    with pytest.warns(CacheWarning, match="cannot be started: no more processes"):
-        compiling.compile_all()
+    with pytest.raises(compiling.OtherFailed, match="cannot be started: no more processes"):
+        compiling.compile_beside(tmp_path / "object")

@@ -11,7 +11,7 @@ import numba
 import pytest
 from numba import carray
 
-from kernels import compiled, kept, proof
+from kernels import compiled, kept, linking, proof
 from kernels.cache import CacheWarning
 from kernels.compiling import OtherFailed
 from kernels.kept import NotKept
@@ -76,7 +76,7 @@ def test_a_kernel_that_may_raise_is_not_kept() -> None:
         return carray(values, 4)[index]
 
     with pytest.raises(NotKept, match="numba_"):
-        kept.object_code({"checked": checked})
+        linking.object_code(linking.together({"checked": checked}))
 
 
 def test_a_process_that_fails_is_made_good_here(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_one_that_needs_only_libm_is(file: Path) -> None:
     def plain(value):  # type: ignore[no-untyped-def]
         return value / 0.0 if value < 0.0 else value**1.5
 
-    assert kept.object_code({"plain": plain}).startswith(b"\x7fELF")
+    assert linking.object_code(linking.together({"plain": plain})).startswith(b"\x7fELF")
     with pytest.raises(NotKept, match="no kernel"):
-        kept.object_code({})
+        linking.together({})
     assert ctypes.sizeof(ctypes.c_void_p) == 8
