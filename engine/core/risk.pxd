@@ -28,6 +28,14 @@ cdef struct GateLimits:       # of one instrument, in its ticks and lots
     double tick_usd
     bint reducing             # this instrument only reduces, whatever the mode
 
+# Where a price may be: within reach of both centres. A reference that is not known has an infinite one.
+cdef struct Collar:
+    bint known                # at least one of them is: else nothing may be sent
+    double mark_usd
+    double mark_reach_usd
+    double index_usd
+    double index_reach_usd
+
 
 @cython.final
 cdef class Gate:
@@ -46,7 +54,7 @@ cdef class Gate:
             self.refusals_[code] += 1
         return code
 
-    cdef int32_t price_c(self, int32_t instrument, int64_t price_ticks, double mark_usd, double index_usd) noexcept nogil
+    cdef Collar collar_c(self, int32_t instrument, double mark_usd, double index_usd) noexcept nogil
     cdef int32_t side_c(self, OrderTable table, int32_t instrument, int32_t side, int64_t position_lots, int64_t exposure_lots,
                         int32_t n, const int64_t* price_ticks, const int64_t* lots, double mark_usd, double index_usd) noexcept nogil
     cdef inline int64_t room_c(self, int32_t instrument, int32_t side, int64_t position_lots) noexcept nogil:

@@ -14,6 +14,32 @@ REASONS = {
 MODES = {MODE_ACTIVE: "ACTIVE", MODE_REDUCING: "REDUCING", MODE_HALTED: "HALTED"}
 
 
+cdef bint known(double usd, double share, double* centre, double* reach) noexcept nogil:
+    """A reference price and how far from it a price may be; whether it is known. One that is not bounds nothing."""
+    # Comparisons are written so that a NaN fails them.
+    if not (usd > 0.0):
+        centre[0] = 0.0
+        reach[0] = INFINITY
+        return False
+    centre[0] = usd
+    reach[0] = share * usd
+    if not (reach[0] < INFINITY):
+        reach[0] = -1.0     # no distance is one
+    return True
+
+
+cdef inline int32_t within(const Collar* collar, int64_t price_ticks, double tick_usd) noexcept nogil:
+    """Collar against mark and index, whichever are known; at least one must be."""
+    cdef double price = price_ticks * tick_usd
+    if price_ticks <= 0:
+        return GATE_PRICE
+    if not collar.known:
+        return GATE_NO_REFERENCE
+    if not (fabs(price - collar.mark_usd) <= collar.mark_reach_usd) or not (fabs(price - collar.index_usd) <= collar.index_reach_usd):
+        return GATE_COLLAR
+    return GATE_PASS
+
+
 cdef class Gate:
     """One gate for all instruments. An instrument whose limits were never set has none to spare: everything is refused."""
 
@@ -46,31 +72,24 @@ cdef class Gate:
         """Python twin of ``reducing_c``."""
         self.reducing_c(instrument, reducing)
 
-    cdef int32_t price_c(self, int32_t instrument, int64_t price_ticks, double mark_usd, double index_usd) noexcept nogil:
-        """Collar against mark and index, whichever are known; at least one must be."""
-        cdef GateLimits* limits = &self.limits_[instrument]
-        cdef double price = price_ticks * limits.tick_usd
-        if price_ticks <= 0:
-            return GATE_PRICE
-        # Comparisons are written so that a NaN reference fails them.
-        if not (mark_usd > 0.0) and not (index_usd > 0.0):
-            return GATE_NO_REFERENCE
-        if mark_usd > 0.0 and not (fabs(price - mark_usd) <= limits.collar * mark_usd < INFINITY):
-            return GATE_COLLAR
-        if index_usd > 0.0 and not (fabs(price - index_usd) <= limits.collar * index_usd < INFINITY):
-            return GATE_COLLAR
-        return GATE_PASS
+    cdef Collar collar_c(self, int32_t instrument, double mark_usd, double index_usd) noexcept nogil:
+        """Where prices of an instrument may be: around mark and index, whichever are known."""
+        cdef Collar collar
+        collar.known = known(mark_usd, self.limits_[instrument].collar, &collar.mark_usd, &collar.mark_reach_usd)
+        collar.known |= known(index_usd, self.limits_[instrument].collar, &collar.index_usd, &collar.index_reach_usd)
+        return collar
 
     cdef bint holds_c(self, OrderTable table, int32_t instrument, int64_t position_lots, double mark_usd, double index_usd) noexcept nogil:
         """Whether everything that may trade of an instrument is within the limits: asked when they were made smaller."""
         cdef int32_t side, i, index
+        cdef Collar collar = self.collar_c(instrument, mark_usd, index_usd)
         for side in range(1, -2, -2):
             if table.exposure_c(instrument, side) > self.room_c(instrument, side, position_lots):
                 return False
             for i in range(table.count_c(instrument, side)):
                 index = table.at_c(instrument, side, i)
                 if (table.slot_[index].lots - table.slot_[index].filled_lots > self.limits_[instrument].max_order_lots
-                        or self.price_c(instrument, table.slot_[index].price_ticks, mark_usd, index_usd) != GATE_PASS):
+                        or within(&collar, table.slot_[index].price_ticks, self.limits_[instrument].tick_usd) != GATE_PASS):
                     return False
         return True
 
@@ -81,22 +100,23 @@ cdef class Gate:
         ``exposure_lots`` holds everything live, in flight and unknown on the side that the new orders do not provably replace.
         """
         cdef GateLimits* limits = &self.limits_[instrument]
-        cdef int64_t total = exposure_lots
-        cdef int64_t opposite = table.best_c(instrument, -side)
+        cdef Collar collar = self.collar_c(instrument, mark_usd, index_usd)
+        cdef int64_t total = exposure_lots, most = limits.max_lots - side * position_lots
+        cdef int64_t opposite = side * table.best_c(instrument, -side)
         cdef int32_t i, code
         if self.mode == MODE_HALTED:
             return self.verdict_c(GATE_MODE)
         for i in range(n):
             if lots[i] <= 0 or lots[i] > limits.max_order_lots:
                 return self.verdict_c(GATE_ORDER_SIZE)
-            code = self.price_c(instrument, price_ticks[i], mark_usd, index_usd)
+            code = within(&collar, price_ticks[i], limits.tick_usd)
             if code != GATE_PASS:
                 return self.verdict_c(code)
-            if (side > 0 and price_ticks[i] >= opposite) or (side < 0 and price_ticks[i] <= opposite):
+            if side * price_ticks[i] >= opposite:
                 return self.verdict_c(GATE_SELF_CROSS)
             # Each order is at most max_order_lots, so the sum cannot overflow before this stops it.
             total += lots[i]
-            if total > limits.max_lots - side * position_lots:
+            if total > most:
                 return self.verdict_c(GATE_WORST_CASE)
         if (self.mode == MODE_REDUCING or limits.reducing) and total > -side * position_lots:
             return self.verdict_c(GATE_MODE)

@@ -60,6 +60,25 @@ def test_price_rules() -> None:
     assert at(60_000, math.inf) == "price collar"
 
 
+references = st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0, 1e308]) | st.floats(90.0, 110.0)
+
+
+@given(st.integers(-5, 120), st.sampled_from([0.0, 0.01, 0.1, 1e300, math.nan, -0.1]), references, references)
+@settings(max_examples=500, deadline=None)
+def test_the_collar_is_around_every_known_reference(price: int, share: float, mark: float, index: float) -> None:
+    g = Gate(1)
+    g.set_limits(0, 100, 100, share, 1.0)
+    known = [reference for reference in (mark, index) if reference > 0.0]
+    expected = PASS
+    if price <= 0:
+        expected = "price"
+    elif not known:
+        expected = "no mark or index"
+    elif not all(abs(price - reference) <= share * reference < math.inf for reference in known):
+        expected = "price collar"
+    assert g.check(OrderTable(1), 0, 1, 0, 0, [price], [1], mark, index) == expected
+
+
 def test_own_orders_never_meet() -> None:
     g, table = gate(), OrderTable(1)
     table.take(0, -1, 60_010, 5)
