@@ -26,7 +26,8 @@ cdef struct Written:
 cdef class Encoder:
     cdef char* buffer_
     cdef Py_ssize_t capacity
-    cdef Py_ssize_t used
+    cdef char* at_            # inside a mass quote: behind what is written
+    cdef char* end_           # of the room for text
     cdef bint broken
     cdef bint quoting         # inside a mass quote
     cdef int entries          # its instruments
@@ -36,6 +37,8 @@ cdef class Encoder:
     cdef bytes text_or_error(self, Py_ssize_t size)
 
     cdef char* text_c(self) noexcept nogil
+    cdef char* begin_c(self) noexcept nogil
+    cdef Py_ssize_t finish_c(self, char* at, uint64_t request_id) noexcept nogil
     cdef Py_ssize_t insert_c(self, uint64_t request_id, bint buy, const char* instrument, Py_ssize_t instrument_length,
                              int64_t price_e8, int64_t amount_e8, uint64_t client_order_id,
                              const char* label, Py_ssize_t label_length, int flags) noexcept nogil

@@ -11,7 +11,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, strlen
 
 from kernels.cursor cimport unusual
-from kernels.digits cimport ZEROS, store_fixed, store_integer
+from kernels.digits cimport ZEROS, store_fixed, store_integer, store_price
 from kernels.number cimport E8_TEXT_MAX
 
 cdef enum:
@@ -21,118 +21,98 @@ cdef enum:
     LEVELS_MAX = 10           # levels a side
     LEVEL_BYTES_MAX = 2 * E8_TEXT_MAX + 4
     SIDE_BYTES = 8            # of a side, without its levels
+    ENTRY_BYTES = 128         # an instrument of a quote: its name, eight bytes of slack, and what is around them
+    END_BYTES = 160           # the end of a quote: label, flags, request number
+    REQUEST_BYTES_MAX = 512   # every other request has room in the smallest buffer
 
 cdef unsigned char LABEL_BYTE[256]
 for _byte in range(256):
     LABEL_BYTE[_byte] = chr(_byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789<>|_-"
 
 
-# Text of the code's own: its length is a constant.
-cdef inline void put(Encoder self, const char* text) noexcept nogil:
-    put_raw(self, text, strlen(text))
+# Each of these writes at ``at`` and returns the position behind it; what must not be written breaks the request. Who calls
+# has looked after the room.
+cdef inline char* text(char* at, const char* constant) noexcept nogil:
+    """Text of the code's own: the compiler knows its length."""
+    memcpy(at, constant, strlen(constant))
+    return at + strlen(constant)
 
 
-cdef inline void begin(Encoder self) noexcept nogil:
-    self.used = 0
-    self.broken = False
-
-
-cdef inline void put_raw(Encoder self, const char* text, Py_ssize_t length) noexcept nogil:
-    if self.used + length > self.capacity:
+cdef inline char* decimal(Encoder self, char* at, int64_t value_e8) noexcept nogil:
+    if value_e8 <= 0:
         self.broken = True
-        return
-    memcpy(self.buffer_ + HEADROOM + self.used, text, length)
-    self.used += length
+        return at
+    return at + store_fixed(at, value_e8)
 
 
-cdef inline void put_decimal(Encoder self, int64_t value_e8) noexcept nogil:
-    if value_e8 <= 0 or self.used + E8_TEXT_MAX > self.capacity:
-        self.broken = True
-        return
-    self.used += store_fixed(self.buffer_ + HEADROOM + self.used, value_e8)
+cdef inline char* integer(char* at, uint64_t value) noexcept nogil:
+    return at + store_integer(at, value)
 
 
-cdef inline void put_integer(Encoder self, uint64_t value) noexcept nogil:
-    if self.used + E8_TEXT_MAX > self.capacity:
-        self.broken = True
-        return
-    self.used += store_integer(self.buffer_ + HEADROOM + self.used, value)
-
-
-cdef inline void put_name(Encoder self, const char* text, Py_ssize_t length) noexcept nogil:
-    """A plain string without its quotes: printable ASCII, no quote, no backslash."""
-    cdef char* out = self.buffer_ + HEADROOM + self.used
-    cdef const char* last = text + length - 8
+cdef inline char* name(Encoder self, char* at, const char* plain, Py_ssize_t length) noexcept nogil:
+    """A string without its quotes: printable ASCII, no quote, no backslash. Up to seven bytes behind it are overwritten."""
+    cdef char* end = at + length
+    cdef const char* last = plain + length - 8
     cdef uint64_t word = ZEROS, odd = 0
-    if length < 1 or length > NAME_MAX or self.used + length + 8 > self.capacity:
+    if length < 1 or length > NAME_MAX:
         self.broken = True
-        return
-    self.used += length
+        return at
     if length < 8:
-        memcpy(&word, text, length)
-        memcpy(out, &word, 8)
+        memcpy(&word, plain, length)
+        memcpy(at, &word, 8)
     else:
-        while text < last:
-            memcpy(&word, text, 8)
-            memcpy(out, &word, 8)
+        while plain < last:
+            memcpy(&word, plain, 8)
+            memcpy(at, &word, 8)
             odd |= unusual(word)
-            text += 8
-            out += 8
+            plain += 8
+            at += 8
         # The last eight bytes; they may overlap those before.
         memcpy(&word, last, 8)
-        memcpy(out - (text - last), &word, 8)
+        memcpy(end - 8, &word, 8)
     if odd | unusual(word):
         self.broken = True
+    return end
 
 
-cdef inline void put_label(Encoder self, const char* text, Py_ssize_t length) noexcept nogil:
+cdef inline char* labelled(Encoder self, char* at, const char* label, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i
     if length <= 0:
-        return
+        return at
     if length > LABEL_MAX:
         self.broken = True
-        return
+        return at
+    at = text(at, b',"label":"')
     for i in range(length):
-        if not LABEL_BYTE[<unsigned char> text[i]]:
+        if not LABEL_BYTE[<unsigned char> label[i]]:
             self.broken = True
-            return
-    put(self, b',"label":"')
-    put_raw(self, text, length)
-    put(self, b'"')
+        at[i] = label[i]
+    return text(at + length, b'"')
 
 
-cdef inline void put_post_only(Encoder self, int flags) noexcept nogil:
+cdef inline char* post_only(Encoder self, char* at, int flags) noexcept nogil:
     if flags & POST_ONLY:
-        put(self, b',"post_only":true')
+        at = text(at, b',"post_only":true')
     if flags & REJECT_POST_ONLY:
-        put(self, b',"reject_post_only":true')
+        at = text(at, b',"reject_post_only":true')
         # The one is an option of the other.
         if not flags & POST_ONLY:
             self.broken = True
-
-
-cdef inline Py_ssize_t finish(Encoder self, uint64_t request_id) noexcept nogil:
-    put(self, b'},"id":')
-    put_integer(self, request_id)
-    put(self, b'}')
-    self.quoting = False
-    if self.broken:
-        return -1
-    self.broken = True
-    return self.used
+    return at
 
 
 cdef class Encoder:
     """A buffer of ``capacity`` bytes for one request at a time; the largest mass quote needs about 70,000."""
 
     def __cinit__(self, Py_ssize_t capacity=1 << 17):
-        if not 512 <= capacity <= 1 << 20:
-            raise ValueError(f"a request buffer has 512 bytes to 1 MiB, not {capacity}")
+        if not REQUEST_BYTES_MAX <= capacity <= 1 << 20:
+            raise ValueError(f"a request buffer has {REQUEST_BYTES_MAX} bytes to 1 MiB, not {capacity}")
         self.buffer_ = <char*> calloc(HEADROOM + capacity, 1)
         if self.buffer_ is NULL:
             raise MemoryError
         self.capacity = capacity
-        self.used = 0
+        self.at_ = self.text_c()
+        self.end_ = self.at_ + capacity
         self.broken = True
 
     def __dealloc__(self):
@@ -141,98 +121,94 @@ cdef class Encoder:
     cdef char* text_c(self) noexcept nogil:
         return self.buffer_ + HEADROOM
 
+    cdef inline char* begin_c(self) noexcept nogil:
+        """Where a request begins."""
+        self.broken = False
+        return self.text_c()
+
+    cdef inline Py_ssize_t finish_c(self, char* at, uint64_t request_id) noexcept nogil:
+        """Close a request; its size, or -1."""
+        at = text(integer(text(at, b'},"id":'), request_id), b'}')
+        self.quoting = False
+        if self.broken:
+            return -1
+        self.broken = True
+        return at - self.text_c()
+
     # -- orders --------------------------------------------------------------------------------------------------------
 
     cdef Py_ssize_t insert_c(self, uint64_t request_id, bint buy, const char* instrument, Py_ssize_t instrument_length,
                              int64_t price_e8, int64_t amount_e8, uint64_t client_order_id,
                              const char* label, Py_ssize_t label_length, int flags) noexcept nogil:
         """private/insert (6.1). A market order has no price and is immediate; post-only is for resting orders."""
-        begin(self)
+        cdef char* at = self.begin_c()
         if buy:
-            put(self, b'{"method":"private/insert","params":{"direction":"buy","instrument_name":"')
+            at = text(at, b'{"method":"private/insert","params":{"direction":"buy","instrument_name":"')
         else:
-            put(self, b'{"method":"private/insert","params":{"direction":"sell","instrument_name":"')
-        put_name(self, instrument, instrument_length)
-        put(self, b'","amount":')
-        put_decimal(self, amount_e8)
-        put(self, b',"client_order_id":')
-        put_integer(self, client_order_id)
+            at = text(at, b'{"method":"private/insert","params":{"direction":"sell","instrument_name":"')
+        at = name(self, at, instrument, instrument_length)
+        at = decimal(self, text(at, b'","amount":'), amount_e8)
+        at = integer(text(at, b',"client_order_id":'), client_order_id)
         if flags & (MARKET_ORDER | IMMEDIATE_OR_CANCEL) and flags & (POST_ONLY | REJECT_POST_ONLY):
             self.broken = True
         if flags & MARKET_ORDER:
-            put_label(self, label, label_length)
-            put(self, b',"order_type":"market"')
+            at = text(labelled(self, at, label, label_length), b',"order_type":"market"')
         else:
-            put(self, b',"price":')
-            put_decimal(self, price_e8)
-            put_label(self, label, label_length)
-            put(self, b',"order_type":"limit"')
+            at = decimal(self, text(at, b',"price":'), price_e8)
+            at = text(labelled(self, at, label, label_length), b',"order_type":"limit"')
         if flags & (MARKET_ORDER | IMMEDIATE_OR_CANCEL):
-            put(self, b',"time_in_force":"immediate_or_cancel"')
+            at = text(at, b',"time_in_force":"immediate_or_cancel"')
         else:
-            put(self, b',"time_in_force":"good_till_cancelled"')
-        put_post_only(self, flags)
+            at = text(at, b',"time_in_force":"good_till_cancelled"')
+        at = post_only(self, at, flags)
         if flags & REDUCE_ONLY:
-            put(self, b',"reduce_only":true')
-        return finish(self, request_id)
+            at = text(at, b',"reduce_only":true')
+        return self.finish_c(at, request_id)
 
     cdef Py_ssize_t amend_c(self, uint64_t request_id, uint64_t client_order_id, int64_t price_e8,
                             int64_t amount_e8) noexcept nogil:
         """private/amend (6.2); ``amount_e8`` is the new total size."""
-        begin(self)
-        put(self, b'{"method":"private/amend","params":{"amount":')
-        put_decimal(self, amount_e8)
-        put(self, b',"price":')
-        put_decimal(self, price_e8)
-        put(self, b',"client_order_id":')
-        put_integer(self, client_order_id)
-        return finish(self, request_id)
+        cdef char* at = decimal(self, text(self.begin_c(), b'{"method":"private/amend","params":{"amount":'), amount_e8)
+        at = decimal(self, text(at, b',"price":'), price_e8)
+        at = integer(text(at, b',"client_order_id":'), client_order_id)
+        return self.finish_c(at, request_id)
 
     cdef Py_ssize_t cancel_c(self, uint64_t request_id, uint64_t client_order_id) noexcept nogil:
         """private/cancel (6.3) of an order of this session."""
-        begin(self)
-        put(self, b'{"method":"private/cancel","params":{"client_order_id":')
-        put_integer(self, client_order_id)
-        return finish(self, request_id)
+        cdef char* at = text(self.begin_c(), b'{"method":"private/cancel","params":{"client_order_id":')
+        return self.finish_c(integer(at, client_order_id), request_id)
 
     cdef Py_ssize_t cancel_by_order_id_c(self, uint64_t request_id, const char* order_id,
                                          Py_ssize_t length) noexcept nogil:
         """private/cancel (6.3) by the venue's id."""
-        begin(self)
-        put(self, b'{"method":"private/cancel","params":{"order_id":"')
-        put_name(self, order_id, length)
-        put(self, b'"')
-        return finish(self, request_id)
+        cdef char* at = text(self.begin_c(), b'{"method":"private/cancel","params":{"order_id":"')
+        return self.finish_c(text(name(self, at, order_id, length), b'"'), request_id)
 
     cdef Py_ssize_t simple_c(self, uint64_t request_id, const char* method, Py_ssize_t length) noexcept nogil:
         """A method without parameters, such as private/cancel_all."""
-        begin(self)
-        put(self, b'{"method":"')
-        put_name(self, method, length)
-        put(self, b'","params":{')
-        return finish(self, request_id)
+        cdef char* at = name(self, text(self.begin_c(), b'{"method":"'), method, length)
+        return self.finish_c(text(at, b'","params":{'), request_id)
 
     # -- mass quotes ---------------------------------------------------------------------------------------------------
 
     cdef void quote_begin_c(self) noexcept nogil:
         """Begin private/mass_quote (7.1)."""
-        begin(self)
-        put(self, b'{"method":"private/mass_quote","params":{"quotes":[')
+        self.at_ = text(self.begin_c(), b'{"method":"private/mass_quote","params":{"quotes":[')
         self.quoting = True
         self.entries = 0
         self.sides = 0
 
     cdef void quote_instrument_c(self, const char* instrument, Py_ssize_t length) noexcept nogil:
         """The next instrument; at most QUOTES_MAX, each with at least one side."""
-        if not self.quoting or self.entries >= QUOTES_MAX or (self.entries and not self.sides):
+        cdef char* at = self.at_
+        if (not self.quoting or self.entries >= QUOTES_MAX or (self.entries and not self.sides)
+                or self.end_ - at < ENTRY_BYTES):
             self.broken = True
             return
         if self.entries:
-            put(self, b'},{"i":"')
-        else:
-            put(self, b'{"i":"')
-        put_name(self, instrument, length)
-        put(self, b'"')
+            at = text(at, b'},')
+        at = name(self, text(at, b'{"i":"'), instrument, length)
+        self.at_ = text(at, b'"')
         self.entries += 1
         self.sides = 0
 
@@ -241,18 +217,15 @@ cdef class Encoder:
         cdef int i, j
         cdef int side = 1 if buy else 2
         cdef Written* amount
-        cdef char* start
-        cdef char* at
+        cdef char* at = self.at_
         if not self.quoting or not self.entries or self.sides & side or n < 0 or n > LEVELS_MAX:
             self.broken = True
             return
         self.sides |= side
-        if self.used + n * LEVEL_BYTES_MAX + SIDE_BYTES > self.capacity:
+        if self.end_ - at < n * LEVEL_BYTES_MAX + SIDE_BYTES:
             self.broken = True
             return
-        start = at = self.buffer_ + HEADROOM + self.used
-        memcpy(at, b',"b":[' if buy else b',"a":[', 6)
-        at += 6
+        at = text(at, b',"b":[') if buy else text(at, b',"a":[')
         for i in range(n):
             for j in range(i):
                 if price_e8[j] == price_e8[i]:
@@ -261,7 +234,7 @@ cdef class Encoder:
                 self.broken = True
                 return
             at[0] = c'['
-            at += 1 + store_fixed(at + 1, price_e8[i])
+            at += 1 + store_price(at + 1, price_e8[i])
             at[0] = c','
             amount = &self.written_[side - 1][i]
             if amount.value_e8 != amount_e8[i]:
@@ -274,17 +247,18 @@ cdef class Encoder:
         # The comma behind the last level is none.
         at -= n > 0
         at[0] = c']'
-        self.used += at + 1 - start
+        self.at_ = at + 1
 
     cdef Py_ssize_t quote_end_c(self, uint64_t request_id, const char* label, Py_ssize_t label_length,
                                 int flags) noexcept nogil:
         """Close the request; only the two post-only flags have a meaning here, others are refused."""
-        if not self.quoting or not self.sides or flags & ~(POST_ONLY | REJECT_POST_ONLY):
+        cdef char* at = self.at_
+        if not self.quoting or not self.sides or flags & ~(POST_ONLY | REJECT_POST_ONLY) or self.end_ - at < END_BYTES:
+            self.quoting = False
             self.broken = True
-        put(self, b'}]')
-        put_label(self, label, label_length)
-        put_post_only(self, flags)
-        return finish(self, request_id)
+            return -1
+        at = labelled(self, text(at, b'}]'), label, label_length)
+        return self.finish_c(post_only(self, at, flags), request_id)
 
     # -- the same for Python: bytes, or ValueError ---------------------------------------------------------------------
 

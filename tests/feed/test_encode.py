@@ -205,6 +205,23 @@ def test_refuses(request_) -> None:
     assert encoder.cancel(1, 2) == b'{"method":"private/cancel","params":{"client_order_id":2},"id":1}'
 
 
+def test_every_order_request_fits_into_the_smallest_buffer() -> None:
+    small, most, name, label = Encoder(512), 2**64 - 1, b"n" * 96, b"l" * 32
+    price = 2**63 - 1
+
+    def requests(by: Encoder) -> list[bytes]:
+        return [
+            by.insert(most, False, name, price, price, most, label, POST_ONLY | REJECT_POST_ONLY | REDUCE_ONLY),
+            by.insert(most, False, name, price, price, most, label, IOC | REDUCE_ONLY),
+            by.amend(most, most, price, price),
+            by.cancel(most, most),
+            by.cancel_by_order_id(most, name),
+            by.simple(most, name),
+        ]
+
+    assert requests(small) == requests(Encoder())
+
+
 @pytest.mark.parametrize("capacity", [0, 511, (1 << 20) + 1, -1])
 def test_the_buffer_is_bounded(capacity: int) -> None:
     with pytest.raises(ValueError):
