@@ -94,6 +94,9 @@ HOT = {
 }
 """On the way of every tick: compiled for speed at the price of size. The other modules are better small."""
 
+FAST = ["-O3", "-fno-tree-loop-vectorize"]
+"""Levels are few: what prepares a loop for vectors takes longer than the loop."""
+
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": DEBUG,
@@ -125,7 +128,7 @@ def extension(module: str) -> Extension:
         [str(Path(*module.split(".")).with_suffix(".pyx"))],
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *MACROS.get(module, [])],
-        extra_compile_args=[*COMPILE_ARGS, *(["-O3"] if module in HOT and not DEBUG else [])],
+        extra_compile_args=[*COMPILE_ARGS, *(FAST if module in HOT and not DEBUG else [])],
     )
 
 

@@ -146,20 +146,23 @@ cdef class MassQuoter(Quoter):
     cdef void take_slots_c(self, Instrument instrument, int32_t side, uint64_t request, int64_t now_ns) noexcept nogil:
         """Write one side into the message and take its slots; the orders it replaces become CANCELLING."""
         cdef int32_t key = 0 if side > 0 else 1
-        cdef int32_t i, j, slot, n = self.side_count_[key]
+        cdef int32_t i, j, slot, index = instrument.index, n = self.side_count_[key]
         cdef const int64_t* ticks = self.side_ticks_[key]
         cdef const int64_t* lots = self.side_lots_[key]
+        cdef int64_t tick_e8 = instrument.tick_e8, lot_e8 = instrument.lot_e8
+        # An order that is not even near a level is none of them: of a ladder that has moved as a whole there is nothing to compare.
+        cdef bint near = self.side_near_[key], stays
         cdef uint32_t kept = 0
-        cdef bint stays
+        cdef const int32_t* slots = self.table.slots_c(index, side)
         cdef Slot* order
-        for j in range(self.table.count_c(instrument.index, side)):
-            slot = self.table.at_c(instrument.index, side, j)
+        for j in range(self.table.count_c(index, side)):
+            slot = slots[j]
             order = &self.table.slot_[slot]
             if order.state == SLOT_CANCELLING:
                 continue
             order.request = request
             stays = False
-            if (order.state == SLOT_LIVE or order.state == SLOT_PENDING) and order.filled_lots == 0:
+            if near and (order.state == SLOT_LIVE or order.state == SLOT_PENDING) and order.filled_lots == 0:
                 for i in range(n):
                     if (order.price_ticks == ticks[i] and order.lots == lots[i]
                             and not kept & <uint32_t>1 << i and self.table.repeat_c(slot, request)):
@@ -170,11 +173,11 @@ cdef class MassQuoter(Quoter):
             if not stays and order.state != SLOT_UNKNOWN:
                 order.state = SLOT_CANCELLING
         for i in range(n):
-            self.price_e8_[i] = ticks[i] * instrument.tick_e8
-            self.amount_e8_[i] = lots[i] * instrument.lot_e8
+            self.price_e8_[i] = ticks[i] * tick_e8
+            self.amount_e8_[i] = lots[i] * lot_e8
             if kept & <uint32_t>1 << i:
                 continue
-            slot = self.table.open_c(instrument.index, side, ticks[i], lots[i], now_ns)
+            slot = self.table.open_c(index, side, ticks[i], lots[i], now_ns)
             if slot < 0:
                 n = i
                 break

@@ -7,12 +7,13 @@ or the proven end of the session that held it. Until then its size counts.
 cimport cython
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint16_t, uint64_t
 
-from kernels.bytes cimport zero_bytes
+from kernels.bytes cimport zero_lines
 
 cdef extern from *:
     void fetch_line "__builtin_prefetch"(const void* line) noexcept nogil
 
 cdef enum:
+    LINE_BYTES = 64              # of the cache
     SLOT_BITS = 12
     SLOTS = 4096                 # all instruments; a client order id carries its slot in the low 12 bits
     SIDE_SLOTS = 64              # one side of one instrument: 10 levels live, 10 in flight, and room for late reports
@@ -66,6 +67,15 @@ cdef struct Standing:
     int32_t alive                # of these, how many rest or are on their way to
 
 
+cdef inline int64_t worst_lots(const Slot* slot) noexcept nogil:
+    """Lots that the order in a slot may still trade, in the worst of the cases that are possible."""
+    cdef int64_t worst = slot.lots
+    if slot.amend_lots > worst and slot.state != SLOT_PENDING:
+        worst = slot.amend_lots
+    worst += slot.owed_lots - slot.filled_lots
+    return (worst if worst > 0 else 0) + slot.repeats * slot.lots
+
+
 @cython.final
 cdef class OrderTable:
     cdef readonly int32_t instruments
@@ -85,19 +95,27 @@ cdef class OrderTable:
     cdef inline int32_t count_c(self, int32_t instrument, int32_t side) noexcept nogil:
         return self.side_count_[instrument * 2 + (1 if side < 0 else 0)]
 
+    # Valid until an order of the side is opened or closed.
+    cdef inline const int32_t* slots_c(self, int32_t instrument, int32_t side) noexcept nogil:
+        return self.side_slot_ + (instrument * 2 + (1 if side < 0 else 0)) * SIDE_SLOTS
+
     cdef inline int32_t at_c(self, int32_t instrument, int32_t side, int32_t i) noexcept nogil:
         return self.side_slot_[(instrument * 2 + (1 if side < 0 else 0)) * SIDE_SLOTS + i]
 
     cdef inline int32_t open_c(self, int32_t instrument, int32_t side, int64_t price_ticks, int64_t lots, int64_t now_ns) noexcept nogil:
         """Take a slot for an order about to be sent; -1 when a bound is reached (then nothing may be sent)."""
-        cdef int32_t index, key = instrument * 2 + (1 if side < 0 else 0)
+        cdef int32_t index, used = self.used, key = instrument * 2 + (1 if side < 0 else 0)
+        cdef int32_t* count = &self.side_count_[key]
+        cdef int32_t* last = self.side_slot_ + key * SIDE_SLOTS + count[0]
         cdef Slot* slot
-        if self.used >= SLOTS or self.side_count_[key] >= SIDE_SLOTS:
+        if used >= SLOTS or count[0] >= SIDE_SLOTS:
             return -1
-        index = self.free_[SLOTS - 1 - self.used]
-        self.used += 1
+        index = self.free_[SLOTS - 1 - used]
+        last[0] = index
+        count[0] += 1
+        self.used = used + 1
         slot = &self.slot_[index]
-        zero_bytes(slot, sizeof(Slot))
+        zero_lines(slot, sizeof(Slot) // LINE_BYTES)
         slot.state = SLOT_PENDING
         slot.instrument = instrument
         slot.side = side
@@ -107,8 +125,6 @@ cdef class OrderTable:
         # The number never repeats in the life of the table, so a client order id is unique although slots are reused.
         slot.client_order_id = (self.next_client_number << SLOT_BITS) | <uint64_t>index
         self.next_client_number += 1
-        self.side_slot_[key * SIDE_SLOTS + self.side_count_[key]] = index
-        self.side_count_[key] += 1
         return index
 
     cdef void close_c(self, int32_t slot) noexcept nogil
@@ -119,14 +135,7 @@ cdef class OrderTable:
     cdef void explain_c(self, int32_t instrument, uint64_t before) noexcept nogil
     cdef inline int64_t exposure_of_c(self, int32_t index) noexcept nogil:
         """Lots this order may still trade, in the worst of the cases that are possible."""
-        cdef Slot* slot = &self.slot_[index]
-        cdef int64_t worst = slot.lots
-        if slot.state == SLOT_FREE:
-            return 0
-        if slot.amend_lots > worst and slot.state != SLOT_PENDING:
-            worst = slot.amend_lots
-        worst += slot.owed_lots - slot.filled_lots
-        return (worst if worst > 0 else 0) + slot.repeats * slot.lots
+        return 0 if self.slot_[index].state == SLOT_FREE else worst_lots(&self.slot_[index])
 
     cdef inline int64_t exposure_c(self, int32_t instrument, int32_t side) noexcept nogil:
         """Lots that one side of an instrument may still trade: live, in flight and unknown together."""
@@ -147,7 +156,7 @@ cdef class OrderTable:
         """What stands on a side, and of each order the price and the lots that are left, in one pass. Room for SIDE_SLOTS each."""
         cdef int32_t key = instrument * 2 + (1 if side < 0 else 0)
         cdef int32_t i, count = self.side_count_[key], alive = 0
-        cdef const int32_t* slots = self.side_slot_ + key * SIDE_SLOTS
+        cdef const int32_t* slots = self.slots_c(instrument, side)
         cdef int64_t exposure = 0, firm = 0, left
         cdef Slot* slot
         for i in range(count):
@@ -155,7 +164,7 @@ cdef class OrderTable:
             left = slot.lots - slot.filled_lots
             ticks[i] = slot.price_ticks
             lots[i] = left
-            exposure += self.exposure_of_c(slots[i])
+            exposure += worst_lots(slot)
             if slot.state == SLOT_LIVE:
                 firm += left
             alive += slot.state == SLOT_LIVE or slot.state == SLOT_PENDING
@@ -173,9 +182,10 @@ cdef class OrderTable:
         """Most aggressive price that an own order of a side may have: highest bid (0: none), lowest ask (INT64_MAX: none)."""
         cdef int64_t best = 0 if side > 0 else INT64_MAX
         cdef int32_t i
-        cdef Slot* slot
+        cdef const int32_t* slots = self.slots_c(instrument, side)
+        cdef const Slot* slot
         for i in range(self.count_c(instrument, side)):
-            slot = &self.slot_[self.at_c(instrument, side, i)]
+            slot = &self.slot_[slots[i]]
             if side > 0:
                 best = max(best, slot.price_ticks)
                 if slot.amend_lots:

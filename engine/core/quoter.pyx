@@ -278,27 +278,31 @@ cdef class Quoter:
         cdef int32_t key = 0 if side > 0 else 1
         cdef int32_t wanted = self.side_count_[key], count = self.table.count_c(instrument.index, side)
         cdef int32_t i, j, matched = 0, alive = 0, change = CHANGE_NOTHING
-        cdef int64_t tolerance = instrument.tolerance_ticks, span = tolerance + (tolerance >> 1), deviation, remaining, target
+        cdef int64_t tolerance = instrument.tolerance_ticks, span = tolerance + (tolerance >> 1), lowest, remaining, target
+        cdef int64_t below = tolerance >> 1 if side > 0 else tolerance
         cdef const int64_t* ticks = self.side_ticks_[key]
         cdef const int64_t* lots = self.side_lots_[key]
+        cdef const int32_t* slots = self.table.slots_c(instrument.index, side)
         cdef uint64_t covered = 0
         cdef Slot* order
         cdef bint found
+        self.side_near_[key] = False
         for i in range(count):
-            order = &self.table.slot_[self.table.at_c(instrument.index, side, i)]
+            order = &self.table.slot_[slots[i]]
             if order.state != SLOT_LIVE and order.state != SLOT_PENDING:
                 continue
             alive += 1
             remaining = order.lots - order.filled_lots
+            lowest = order.price_ticks - below
             found = False
             for j in range(wanted):
-                # Positive: the resting order is more aggressive than its target. One comparison of unsigned numbers is both bounds.
-                deviation = side * (order.price_ticks - ticks[j])
-                if <uint64_t>(deviation + tolerance) > <uint64_t>span:
+                # Targets that this order will do for. One comparison of unsigned numbers is both bounds.
+                if <uint64_t>(ticks[j] - lowest) > <uint64_t>span:
                     continue
+                self.side_near_[key] = True
                 target = lots[j]
                 if (remaining * 4 <= target * 5
-                        and (remaining * 2 >= target or order.stays and deviation == 0 and order.lots == target)):
+                        and (remaining * 2 >= target or order.stays and ticks[j] == order.price_ticks and order.lots == target)):
                     found = True
                     covered |= <uint64_t>1 << j
                     break
