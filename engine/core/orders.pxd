@@ -5,7 +5,7 @@ or the proven end of the session that held it. Until then its size counts.
 """
 
 cimport cython
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint16_t, uint64_t
+from libc.stdint cimport INT64_MAX, int16_t, int32_t, int64_t, uint16_t, uint64_t
 
 from kernels.bytes cimport zero_lines
 
@@ -36,8 +36,8 @@ cdef struct Slot:
     int32_t instrument
     int32_t side                 # +1 buy, -1 sell
     int32_t order_id_length      # 0: not told yet
-    int32_t repeats              # of ``repeat``: each may have found the level traded and put it back whole
-    int32_t stays                # 1: asked for in full again, the venue kept what is left of it
+    int16_t repeats              # of ``repeat``: each may have found the level traded and put it back whole
+    int16_t stays                # 1: asked for in full again, the venue kept what is left of it
     int64_t price_ticks
     int64_t lots                 # original size
     int64_t filled_lots          # by the venue's word
@@ -54,9 +54,10 @@ cdef struct Slot:
     int32_t put_back             # 1: stands for a level that ended and that one of its repeats may have put back
     int32_t amends_told          # amends that session.orders has reported
     int32_t amends_answered      # and that their replies have
+    # A new order has none of these, whatever is left here of the one before: only as many count as their numbers above say.
     uint64_t repeat[4]           # mass quotes that repeated this level, oldest first, and whose reports may still be on their way
     char order_id[40]
-    char unused[48]              # whole cache lines
+    char unused[56]              # whole cache lines
 
 
 # One side of an instrument as a decision finds it; the decision itself changes none of it before its request is planned.
@@ -115,7 +116,7 @@ cdef class OrderTable:
         count[0] += 1
         self.used = used + 1
         slot = &self.slot_[index]
-        zero_lines(slot, sizeof(Slot) // LINE_BYTES)
+        zero_lines(slot, <int>((<char*>slot.repeat - <char*>slot + LINE_BYTES - 1) // LINE_BYTES))
         slot.state = SLOT_PENDING
         slot.instrument = instrument
         slot.side = side

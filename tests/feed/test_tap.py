@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_refused(rig: Rig) -> None:
     with pytest.raises(ValueError, match="at most"):
         rig.tap.put(Kind.START, 0, bytes(5_000_000))
     other = RingWriter("test.tap", "small", 4, 64)
-    with other, pytest.raises(ValueError, match="512"):
+    with other, pytest.raises(ValueError, match="504"):
         Tap(Listening(), other)
 
 
