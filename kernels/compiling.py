@@ -8,6 +8,7 @@ it failed, was killed or took far too long, is compiled after all.
 Set-up only; starts processes and reads the clock.
 """
 
+import gc
 import os
 import pickle
 import select
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from kernels.apart import Declared
 
 WHOLE_S_MAX = 300.0
-FORK_S_MAX = 60.0  # what the fork may take after the queue is empty: one kernel, and writing what it made
+FORK_S_MAX = 15.0  # what the fork may take after the queue is empty: one kernel, and writing what it made
 Module = Any
 
 
@@ -164,6 +165,7 @@ def main(file: Path) -> None:
     """What the other process of ``compile_beside`` does."""
     from kernels import kept
 
+    gc.disable()  # nothing that is compiled is let go before the end, in a few seconds
     module = whole()
     plain = linking.plain_code(module)
     kept.keep(file, linking.object_code(module), kept.of(plain))
