@@ -22,7 +22,7 @@ _private: list[tempfile.TemporaryDirectory[str]] = []
 
 
 class CacheWarning(UserWarning):
-    """Compiled kernels cannot be kept; every start compiles anew (about ten seconds)."""
+    """Compiled kernels cannot be kept; every start compiles anew (about five seconds)."""
 
 
 def key() -> str:
