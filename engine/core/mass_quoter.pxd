@@ -1,5 +1,6 @@
 """Quoting by ``private/mass_quote`` (protocol section 7)."""
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from engine.core.instrument cimport Instrument
@@ -8,6 +9,8 @@ from engine.core.quoter cimport Quoter
 from engine.core.requests cimport Request
 from feed.events cimport Reply
 
+
+@cython.final
 cdef class MassQuoter(Quoter):
     cdef int64_t settle_ns
     cdef int32_t fit_c(self, Instrument instrument, int32_t side, int32_t change) noexcept nogil

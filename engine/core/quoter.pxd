@@ -71,6 +71,5 @@ cdef class Quoter:
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil
     cdef void to_touch_c(self, Instrument instrument) noexcept nogil
     cdef int64_t cut_c(self, Instrument instrument) noexcept nogil
-    cdef int64_t _capacity_c(self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil
     cdef void revisit_c(self, int64_t at_ns) noexcept nogil
     cdef int32_t send_c(self, int32_t priority, uint64_t request, Py_ssize_t size, int64_t now_ns) noexcept

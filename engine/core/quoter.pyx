@@ -1,5 +1,6 @@
 """What both ways to quote share: evaluate the model, compare it with what is believed to rest, send."""
 
+cimport cython
 from libc.math cimport fabs
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
@@ -23,6 +24,72 @@ from kernels.records cimport Target, hold_fn, quote_fn, resolve_fn, volatility_f
 
 cdef double HOLD_AGAIN = 0.02          # gamma follows a volatility that has moved by more than this fraction
 cdef double RESOLVE_AGAIN = 0.002      # scale-free settings are resolved anew when the price has moved by more than this fraction
+
+
+cdef inline int64_t capacity(Quoter self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil:
+    """Lots that a side's ladder may hold.
+
+    A mass quote is not volume-safe: until it is answered both the old and the new side may trade in full. A ladder of at most
+    half the room can always be replaced; below the venue's minimum the room is used whole, and replaced by clearing first.
+    """
+    cdef int64_t half = room // 2
+    if self.restraint.halvings:
+        room = min(room, self.cut_c(instrument))
+        half = min(half, room)
+    if not self.mass:
+        return room
+    if half < instrument.model.min_lots:
+        return room if resting == 0 else min(room, resting)
+    return half
+
+
+cdef inline int32_t change(Quoter self, Instrument instrument, int32_t side) noexcept nogil:
+    """Compare a side of the target with what is believed to rest: is it worth a message?
+
+    A quote that is better for others than its target (a bid above, an ask below) may hurt and is given half the tolerance of
+    one that is worse; a size may have traded down to half, or exceed its target by a quarter. While reports may still be on their
+    way, one order may stand in two slots – as it was and as it was asked for again: that alone is worth no message, which would
+    only ask once more.
+    """
+    cdef int32_t key = 0 if side > 0 else 1
+    cdef int32_t wanted = self.side_count_[key], count = self.table.count_c(instrument.index, side)
+    cdef int32_t i, j, matched = 0, alive = 0, needed = CHANGE_NOTHING
+    cdef int64_t tolerance = instrument.tolerance_ticks, span = tolerance + (tolerance >> 1), lowest, remaining, target
+    cdef int64_t below = tolerance >> 1 if side > 0 else tolerance
+    cdef const int64_t* ticks = self.side_ticks_[key]
+    cdef const int64_t* lots = self.side_lots_[key]
+    cdef const int32_t* slots = self.table.slots_c(instrument.index, side)
+    cdef uint64_t covered = 0
+    cdef Slot* order
+    cdef bint found
+    self.side_near_[key] = False
+    for i in range(count):
+        order = &self.table.slot_[slots[i]]
+        if order.state != SLOT_LIVE and order.state != SLOT_PENDING:
+            continue
+        alive += 1
+        remaining = order.lots - order.filled_lots
+        lowest = order.price_ticks - below
+        found = False
+        for j in range(wanted):
+            # Targets that this order will do for. One comparison of unsigned numbers is both bounds.
+            if <uint64_t>(ticks[j] - lowest) > <uint64_t>span:
+                continue
+            self.side_near_[key] = True
+            target = lots[j]
+            if (remaining * 4 <= target * 5
+                    and (remaining * 2 >= target or order.stays and ticks[j] == order.price_ticks and order.lots == target)):
+                found = True
+                covered |= <uint64_t>1 << j
+                break
+        if found:
+            matched += 1
+        elif wanted == 0 or side * (order.price_ticks - ticks[0]) * 2 > tolerance:
+            needed = CHANGE_URGENT
+    if needed == CHANGE_NOTHING and (matched != alive or matched != wanted) and not (
+            instrument.settles_ns and matched == alive and covered == (<uint64_t>1 << wanted) - 1):
+        needed = CHANGE_WANTED
+    return needed
 
 
 cdef class Quoter:
@@ -80,11 +147,13 @@ cdef class Quoter:
     cdef void owed_c(self, Instrument instrument, int64_t now_ns) noexcept:
         """An order ended whose fills have not all been told. Overridden where answers tell of orders."""
 
+    @cython.final
     cdef void revisit_c(self, int64_t at_ns) noexcept nogil:
         """Something was held back: look again at that time."""
         if at_ns < self.revisit_ns:
             self.revisit_ns = at_ns
 
+    @cython.final
     cdef int32_t evaluate_c(self, Instrument instrument, int64_t now_ns) noexcept:
         """Fill the instrument's target; PULL_NONE, or why it must not be quoted."""
         cdef int32_t why = instrument.look_c(self.table, now_ns, self.data_stale_ns)
@@ -147,13 +216,13 @@ cdef class Quoter:
                 return PULL_MODEL
         room = self.gate.room_c(instrument.index, 1, instrument.position.lots)
         resting = instrument.standing_[0].exposure_lots
-        instrument.market.buy_capacity_lots = self._capacity_c(instrument, room, resting)
+        instrument.market.buy_capacity_lots = capacity(self, instrument, room, resting)
         if (instrument.book.total_bid_lots - resting < instrument.alarm.thin_lots and instrument.breach == BREACH_NONE
                 and instrument.alarm.thin_c(instrument.book, self.table, instrument.index, 1)):
             return PULL_THIN
         room = self.gate.room_c(instrument.index, -1, instrument.position.lots)
         resting = instrument.standing_[1].exposure_lots
-        instrument.market.sell_capacity_lots = self._capacity_c(instrument, room, resting)
+        instrument.market.sell_capacity_lots = capacity(self, instrument, room, resting)
         if (instrument.book.total_ask_lots - resting < instrument.alarm.thin_lots and instrument.breach == BREACH_NONE
                 and instrument.alarm.thin_c(instrument.book, self.table, instrument.index, -1)):
             return PULL_THIN
@@ -171,6 +240,7 @@ cdef class Quoter:
         lap_c(self.stamps, STAGE_MODEL)
         return PULL_NONE
 
+    @cython.final
     cdef int32_t alerted_c(self, Instrument instrument, int32_t alert) noexcept nogil:
         """The pull that an alert of the market's is."""
         if alert == ALERT_MOVE:
@@ -178,6 +248,7 @@ cdef class Quoter:
             return PULL_MOVE
         return PULL_WIDE if alert == ALERT_WIDE else PULL_APART
 
+    @cython.final
     cdef bint cornered_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
         """Whether what only reduces has nothing to quote: it has no position to reduce, or more rests than may trade."""
         cdef int64_t release_ns = self.monitors.release_ns_c(instrument)
@@ -196,6 +267,7 @@ cdef class Quoter:
                 return True
         return False
 
+    @cython.final
     cdef void to_touch_c(self, Instrument instrument) noexcept nogil:
         """Move the reducing side up to the best price of others: to be rid of the position is worth more than its edge."""
         cdef Target* target = &instrument.target
@@ -210,6 +282,7 @@ cdef class Quoter:
             for i in range(target.bid_count):
                 target.bid_ticks[i] += step
 
+    @cython.final
     cdef void observe_c(self, int64_t now_ns) noexcept:
         """After a decision: give the volatility estimators the prices that were decided on."""
         cdef int i
@@ -218,6 +291,7 @@ cdef class Quoter:
                 (<Instrument>self.instruments[i]).observe_c(self.volatility, now_ns)
                 (<Instrument>self.instruments[i]).recall_c(self.table, self.live, now_ns)
 
+    @cython.final
     cdef int64_t cut_c(self, Instrument instrument) noexcept nogil:
         """Lots of a side after the venue has wanted more margin than there is: halved once each time."""
         cdef int64_t total = 0
@@ -226,22 +300,7 @@ cdef class Quoter:
             total += instrument.model.level_lots[i]
         return max(total >> self.restraint.halvings, instrument.model.min_lots)
 
-    cdef int64_t _capacity_c(self, Instrument instrument, int64_t room, int64_t resting) noexcept nogil:
-        """Lots that a side's ladder may hold.
-
-        A mass quote is not volume-safe: until it is answered both the old and the new side may trade in full. A ladder of at most
-        half the room can always be replaced; below the venue's minimum the room is used whole, and replaced by clearing first.
-        """
-        cdef int64_t half = room // 2
-        if self.restraint.halvings:
-            room = min(room, self.cut_c(instrument))
-            half = min(half, room)
-        if not self.mass:
-            return room
-        if half < instrument.model.min_lots:
-            return room if resting == 0 else min(room, resting)
-        return half
-
+    @cython.final
     cdef int32_t want_c(self, Instrument instrument, int32_t side, int64_t now_ns) noexcept nogil:
         """Copy a side of the target into ``side_*`` and say what it needs."""
         cdef int32_t key = 0 if side > 0 else 1
@@ -258,8 +317,9 @@ cdef class Quoter:
             n = coarsen_c(side, n, self.side_ticks_[key], self.side_lots_[key], units_c(instrument.tick_e8, self.coarse_price_e8),
                           1 if reduces else units_c(instrument.lot_e8, self.coarse_size_e8), instrument.settings.min_lots)
         self.side_count_[key] = n
-        return self.change_c(instrument, side)
+        return change(self, instrument, side)
 
+    @cython.final
     cdef int64_t tolerance_c(self, Instrument instrument, int64_t now_ns) noexcept nogil:
         """Ticks that a resting order may be off its target; none once the side is too old."""
         cdef int64_t relative = <int64_t>(self.requote_bps * 1e-4 * instrument.market.fair_usd / instrument.settings.tick_usd)
@@ -267,54 +327,12 @@ cdef class Quoter:
             return 0
         return max(relative, self.requote_ticks)
 
+    @cython.final
     cdef int32_t change_c(self, Instrument instrument, int32_t side) noexcept nogil:
-        """Compare a side of the target with what is believed to rest: is it worth a message?
+        """What a side of the target needs that was changed after all."""
+        return change(self, instrument, side)
 
-        A quote that is better for others than its target (a bid above, an ask below) may hurt and is given half the tolerance of
-        one that is worse; a size may have traded down to half, or exceed its target by a quarter. While reports may still be on their
-        way, one order may stand in two slots – as it was and as it was asked for again: that alone is worth no message, which would
-        only ask once more.
-        """
-        cdef int32_t key = 0 if side > 0 else 1
-        cdef int32_t wanted = self.side_count_[key], count = self.table.count_c(instrument.index, side)
-        cdef int32_t i, j, matched = 0, alive = 0, change = CHANGE_NOTHING
-        cdef int64_t tolerance = instrument.tolerance_ticks, span = tolerance + (tolerance >> 1), lowest, remaining, target
-        cdef int64_t below = tolerance >> 1 if side > 0 else tolerance
-        cdef const int64_t* ticks = self.side_ticks_[key]
-        cdef const int64_t* lots = self.side_lots_[key]
-        cdef const int32_t* slots = self.table.slots_c(instrument.index, side)
-        cdef uint64_t covered = 0
-        cdef Slot* order
-        cdef bint found
-        self.side_near_[key] = False
-        for i in range(count):
-            order = &self.table.slot_[slots[i]]
-            if order.state != SLOT_LIVE and order.state != SLOT_PENDING:
-                continue
-            alive += 1
-            remaining = order.lots - order.filled_lots
-            lowest = order.price_ticks - below
-            found = False
-            for j in range(wanted):
-                # Targets that this order will do for. One comparison of unsigned numbers is both bounds.
-                if <uint64_t>(ticks[j] - lowest) > <uint64_t>span:
-                    continue
-                self.side_near_[key] = True
-                target = lots[j]
-                if (remaining * 4 <= target * 5
-                        and (remaining * 2 >= target or order.stays and ticks[j] == order.price_ticks and order.lots == target)):
-                    found = True
-                    covered |= <uint64_t>1 << j
-                    break
-            if found:
-                matched += 1
-            elif wanted == 0 or side * (order.price_ticks - ticks[0]) * 2 > tolerance:
-                change = CHANGE_URGENT
-        if change == CHANGE_NOTHING and (matched != alive or matched != wanted) and not (
-                instrument.settles_ns and matched == alive and covered == (<uint64_t>1 << wanted) - 1):
-            change = CHANGE_WANTED
-        return change
-
+    @cython.final
     cdef int32_t send_c(self, int32_t priority, uint64_t request, Py_ssize_t size, int64_t now_ns) noexcept:
         """Hand the encoder's text of a request to the outbox: 1 when it is on its way, 0 when nothing was sent."""
         cdef int32_t code
