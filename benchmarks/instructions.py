@@ -32,7 +32,6 @@ from benchmarks.recorded import frame, session
 from engine.bench.in_process import message_kinds
 from engine.bench.tapes import Mode, Session
 from feed import encode
-from kernels import linking
 
 ROOT = Path(__file__).resolve().parents[1]
 BASELINE = Path(__file__).with_name("instructions.json")
@@ -86,7 +85,12 @@ def portable_kernels() -> bytes:
     """The kernels that trade, for a processor whose instructions callgrind knows: it has no AVX-512."""
     code = "import sys; from kernels import compiling, linking\n"
     code += f"sys.stdout.buffer.write(linking.object_code(compiling.whole(), {PROCESSOR!r}))"
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+    return _made("-c", code)
+
+
+def _made(*arguments: str) -> bytes:
+    """What Python writes, in a process of its own: it has imported no kernel."""
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
 
 
 def played(made: Session) -> Played:
@@ -174,23 +178,7 @@ def compared(counts: Mapping[str, float]) -> list[Count]:
 
 def slowed_quote(share: float, whole: float) -> bytes:
     """Object code of the quote kernel with a loop in front that makes it slower by about this share of ``whole``."""
-    import numba
-    from numba import carray
-
-    from kernels import quote
-    from kernels.kernel import QUOTE_SIGNATURE
-
-    turns = round(share * whole / INSTRUCTIONS_A_TURN)
-
-    @numba.cfunc(QUOTE_SIGNATURE, error_model="numpy")
-    def slowed(market: Any, model: Any, target: Any) -> int:
-        value = carray(market, 1)[0].now_ns
-        for i in range(turns):
-            value = (value ^ i) * 2862933555777941757
-        carray(target, 1)[0].bid_count = value
-        return quote.quote(carray(market, 1)[0], carray(model, 1)[0], carray(target, 1)[0])
-
-    return linking.object_code(linking.together({"quote": slowed}), PROCESSOR)
+    return _made("-m", "benchmarks.slowed", str(round(share * whole / INSTRUCTIONS_A_TURN)), PROCESSOR)
 
 
 def prove() -> bool:
