@@ -114,13 +114,13 @@ class Queue:
 class Fork:
     """A fork of this process that makes an answer, where there is a second processor; it does not outlive the block.
 
-    ``file``: an empty one, in which the answer is written.
+    ``file``: an empty one, in which the answer is written. ``pid``: of the fork, None where there is none any more.
     """
 
     def __init__(self, make: Callable[[], bytes], file: IO[bytes]) -> None:
         self._file = file
-        self._pid = os.fork() if len(os.sched_getaffinity(0)) > 1 else None
-        if self._pid == 0:
+        self.pid = os.fork() if len(os.sched_getaffinity(0)) > 1 else None
+        if self.pid == 0:
             status = 1
             try:
                 file.write(make())
@@ -139,9 +139,9 @@ class Fork:
 
     def answer(self) -> bytes:
         """Its answer; empty where it failed or was too slow, and without a second processor."""
-        if self._pid is None:
+        if self.pid is None:
             return b""
-        descriptor = os.pidfd_open(self._pid)
+        descriptor = os.pidfd_open(self.pid)
         try:
             select.select([descriptor], [], [], FORK_S_MAX)
         finally:
@@ -153,11 +153,11 @@ class Fork:
 
     def _end(self) -> int:
         """Kill it if it runs still; its status."""
-        if self._pid is None:
+        if self.pid is None:
             return 0
-        os.kill(self._pid, signal.SIGKILL)
-        _, status = os.waitpid(self._pid, 0)
-        self._pid = None
+        os.kill(self.pid, signal.SIGKILL)
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = None
         return status
 
 

@@ -73,22 +73,30 @@ def sleeps() -> bytes:
     return b"made"
 
 
+def is_gone(pid: int | None) -> None:
+    """It was our child, and has been waited for."""
+    assert pid is not None
+    with pytest.raises(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
 @needs_two
 @pytest.mark.parametrize(("make", "answer"), [(lambda: b"made", b"made"), (fails, b""), (dies, b""), (sleeps, b"")])
 def test_a_fork_answers(make: Callable[[], bytes], answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "FORK_S_MAX", 1.0)
     with tempfile.TemporaryFile() as file, Fork(make, file) as fork:
+        pid = fork.pid
         assert fork.answer() == answer
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    is_gone(pid)
 
 
 @needs_two
 def test_no_fork_is_left_when_this_process_fails() -> None:
-    with pytest.raises(KeyboardInterrupt), tempfile.TemporaryFile() as file, Fork(sleeps, file):
+    pid = None
+    with pytest.raises(KeyboardInterrupt), tempfile.TemporaryFile() as file, Fork(sleeps, file) as fork:
+        pid = fork.pid
         raise KeyboardInterrupt
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    is_gone(pid)
 
 
 def test_a_process_for_all_of_it_that_takes_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
