@@ -52,7 +52,7 @@ cdef class Quoter:
     cdef int64_t side_ticks_[2][10]
     cdef int64_t side_lots_[2][10]
     cdef int32_t side_count_[2]
-    cdef bint side_near_[2]      # ``change_c`` found an order within the tolerance of a target
+    cdef bint side_near_[2]      # the last comparison found an order within the tolerance of a target
     cdef int64_t price_e8_[10]
     cdef int64_t amount_e8_[10]
 

@@ -329,7 +329,7 @@ cdef class Quoter:
 
     @cython.final
     cdef int32_t change_c(self, Instrument instrument, int32_t side) noexcept nogil:
-        """What a side of the target needs that was changed after all."""
+        """What a side needs after the decision itself has cut its target."""
         return change(self, instrument, side)
 
     @cython.final
